@@ -35,8 +35,14 @@ export const EMOTIONS = [
   "surprised",
 ] as const;
 
-/** One of the canonical emotion labels, {@linkcode EMOTIONS}. */
-export type Emotion = typeof EMOTIONS[number];
+/**
+ * Canonical labels that no study has as a class: boredom, in EMO-DB. They stand apart so that a label's place in
+ * {@linkcode EMOTIONS} stays study 000's class index.
+ */
+export const FURTHER_EMOTIONS = ["bored"] as const;
+
+/** One of the canonical emotion labels, {@linkcode EMOTIONS} or {@linkcode FURTHER_EMOTIONS}. */
+export type Emotion = typeof EMOTIONS[number] | typeof FURTHER_EMOTIONS[number];
 
 /** Sex of the speaker as the corpus states it. */
 export type Sex = "female" | "male";
