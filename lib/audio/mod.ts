@@ -1,0 +1,11 @@
+/**
+ * Audio in: decoding, down-mix, change of rate. Safe for the browser; files are read by `load.ts`.
+ *
+ * @module
+ */
+
+export type { Waveform } from "../types.ts";
+export * from "./decode.ts";
+export * from "./resample.ts";
+export * from "./types.ts";
+export { decodeWav, encodeWav, type EncodeWavOptions } from "./wav.ts";
