@@ -43,7 +43,8 @@ export function encodeNpy(array: NdArray): Uint8Array {
  * @throws {FormatError} when it is not such a file.
  */
 export function decodeNpy(bytes: Uint8Array, file: string): NdArray {
-  const text = new TextDecoder("latin1").decode(bytes.subarray(0, 6));
+  // Not TextDecoder: its latin1 is windows-1252, which has another character at 0x93.
+  const text = String.fromCharCode(...bytes.subarray(0, 6));
   if (text !== MAGIC || bytes.length < 10) throw new FormatError(`${file}: not a .npy file.`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes[6]! >= 2;
