@@ -1,0 +1,107 @@
+/**
+ * Kernels that training needs and tf.js's wasm backend (4.22) lacks or is slow at. Browser-safe.
+ *
+ * - `Conv2DBackpropFilter` is missing: without it no convolution trains.
+ * - `Conv2DBackpropInput` exists, ten times slower than the forward pass; as a convolution it is as fast as one.
+ *
+ * Both are written with the backend's own fast kernels (matMul and conv2d, which are XNNPACK's).
+ *
+ * @module
+ */
+
+import * as tf from "@tensorflow/tfjs";
+
+interface FilterAttrs {
+  strides: [number, number] | number;
+  pad: "valid" | "same" | number;
+  dataFormat: "NHWC" | "NCHW";
+  dimRoundingMode?: "floor" | "round" | "ceil";
+  filterShape: [number, number, number, number];
+}
+
+interface InputAttrs extends Omit<FilterAttrs, "filterShape"> {
+  inputShape: [number, number, number, number];
+}
+
+/** Puts `strideHeight - 1` rows and `strideWidth - 1` columns of zeros after every row and column of `[n, h, w, c]`. */
+function spread(dy: tf.Tensor4D, strideHeight: number, strideWidth: number): tf.Tensor4D {
+  if (strideHeight === 1 && strideWidth === 1) return dy;
+  const [n, h, w, c] = dy.shape;
+  const gaps = tf.pad(tf.reshape(dy, [n, h, 1, w, c]), [[0, 0], [0, 0], [0, strideHeight - 1], [0, 0], [0, 0]]);
+  const rows = tf.reshape(gaps, [n, h * strideHeight, w, 1, c]);
+  const both = tf.pad(rows, [[0, 0], [0, 0], [0, 0], [0, strideWidth - 1], [0, 0]]);
+  return tf.reshape(both, [n, h * strideHeight, w * strideWidth, c]);
+}
+
+/** Cuts or zero-fills height and width of `[n, h, w, c]` at the end. */
+function fit(x: tf.Tensor4D, height: number, width: number): tf.Tensor4D {
+  const [n, h, w, c] = x.shape;
+  const cut = tf.slice4d(x, [0, 0, 0, 0], [n, Math.min(h, height), Math.min(w, width), c]);
+  return tf.pad4d(cut, [[0, 0], [0, Math.max(0, height - h)], [0, Math.max(0, width - w)], [0, 0]]);
+}
+
+/**
+ * Gradient of a convolution's filter as one product a filter tap.
+ *
+ * With x padded and both x and dy laid out on the same `[rows of all pictures, width]` grid, the tap (i, j) is
+ * dyᵀ · x shifted by i·width + j rows: the shift is a contiguous slice, so no patch matrix is ever built.
+ */
+function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, attrs: FilterAttrs): tf.Tensor4D {
+  const { strides, pad, dimRoundingMode, filterShape } = attrs;
+  const info = tf.backend_util.computeConv2DInfo(x.shape, filterShape, strides, 1, pad, dimRoundingMode, false);
+  const { top, left, right, bottom } = info.padInfo;
+  const padded = top || left || right || bottom ? tf.pad4d(x, [[0, 0], [top, bottom], [left, right], [0, 0]]) : x;
+  const [n, h, w, c] = padded.shape;
+  const [kh, kw, , f] = filterShape;
+  const grid = fit(spread(dy, info.strideHeight, info.strideWidth), h, w);
+  const rows = n * h * w;
+  const flatX = tf.reshape(padded, [rows, c]) as tf.Tensor2D;
+  const dyT = tf.transpose(tf.reshape(grid, [rows, f])) as tf.Tensor2D;
+  const taps: tf.Tensor2D[] = [];
+  for (let i = 0; i < kh; i++) {
+    for (let j = 0; j < kw; j++) {
+      const shift = i * w + j;
+      // The rows cut off at the end belong to windows that would leave the picture: dy is zero there.
+      const xs = shift === 0 ? flatX : tf.slice2d(flatX, [shift, 0], [rows - shift, c]);
+      const ds = shift === 0 ? dyT : tf.slice2d(dyT, [0, 0], [f, rows - shift]);
+      taps.push(tf.transpose(tf.matMul(ds, xs)));
+    }
+  }
+  return tf.reshape(tf.stack(taps), [kh, kw, c, f]);
+}
+
+/** Gradient of a convolution's input: dy, spread by the stride, convolved with the flipped filter. */
+function inputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, attrs: InputAttrs): tf.Tensor4D {
+  const { strides, pad, dimRoundingMode, inputShape } = attrs;
+  const info = tf.backend_util.computeConv2DInfo(inputShape, filter.shape, strides, 1, pad, dimRoundingMode, false);
+  const [kh, kw] = filter.shape;
+  const [, h, w] = inputShape;
+  const top = kh - 1 - info.padInfo.top, left = kw - 1 - info.padInfo.left;
+  const grid = spread(dy, info.strideHeight, info.strideWidth);
+  const placed = tf.pad4d(
+    fit(grid, Math.min(grid.shape[1], h + kh - 1 - top), Math.min(grid.shape[2], w + kw - 1 - left)),
+    [[0, 0], [top, Math.max(0, h + kh - 1 - top - grid.shape[1])], [
+      left,
+      Math.max(0, w + kw - 1 - left - grid.shape[2]),
+    ], [0, 0]],
+  );
+  const flipped = tf.transpose(tf.reverse4d(filter, [0, 1]), [0, 1, 3, 2]);
+  return tf.conv2d(placed, flipped, 1, "valid");
+}
+
+/** Registers the kernels for the wasm backend; safe to call more than once. */
+export function registerWasmKernels(): void {
+  const replace = (kernelName: string, kernelFunc: tf.KernelConfig["kernelFunc"]): void => {
+    if (tf.getKernel(kernelName, "wasm")) tf.unregisterKernel(kernelName, "wasm");
+    tf.registerKernel({ kernelName, backendName: "wasm", kernelFunc });
+  };
+  // Inside a kernel the engine hands over the tensors themselves, and ops called here are not recorded for gradients.
+  replace("Conv2DBackpropFilter", ({ inputs, attrs }) => {
+    const { x, dy } = inputs as unknown as { x: tf.Tensor4D; dy: tf.Tensor4D };
+    return tf.tidy(() => filterGradient(x, dy, attrs as unknown as FilterAttrs));
+  });
+  replace("Conv2DBackpropInput", ({ inputs, attrs }) => {
+    const { dy, filter } = inputs as unknown as { dy: tf.Tensor4D; filter: tf.Tensor4D };
+    return tf.tidy(() => inputGradient(dy, filter, attrs as unknown as InputAttrs));
+  });
+}
