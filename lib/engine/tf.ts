@@ -12,8 +12,6 @@ import { EngineError, UsageError } from "../errors.ts";
 import { nativeStatus, TENSORFLOW_VERSION } from "./native.ts";
 import { registerWasmKernels } from "./wasm_kernels.ts";
 
-export { tf };
-
 /** Names of the backends, best first. */
 export const BACKENDS = ["native", "webgpu", "wasm"] as const;
 

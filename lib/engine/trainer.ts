@@ -1,0 +1,257 @@
+/**
+ * One model under training: a step, an evaluation, a prediction. The training loop and everything above it knows only
+ * {@linkcode Trainer}. Browser-safe.
+ *
+ * @module
+ */
+
+import * as tf from "@tensorflow/tfjs";
+import { FormatError, UsageError } from "../errors.ts";
+import { streamSeed } from "../random.ts";
+import type { NdArray } from "../types.ts";
+import { Optimizer, type OptimizerSpec, type OptimizerState } from "./optimizers.ts";
+
+/** What to train for. */
+export interface TrainerOptions {
+  /** The optimiser. */
+  readonly optimizer: OptimizerSpec;
+  /** Seed of dropout and other random layers: the same seed gives the same masks, step by step. */
+  readonly seed: number;
+}
+
+/** Targets of a batch: class indices, or rows of class probabilities `[n, classes]` (mixup). */
+export type Targets = Int32Array | NdArray;
+
+/** Result of one training step, before the step's update. */
+export interface StepResult {
+  /** Mean loss of the batch, regularisation included, as Keras reports it. */
+  readonly loss: number;
+  /** Share of the batch whose arg-max is the target's. */
+  readonly accuracy: number;
+}
+
+/** How a step is to be taken. */
+export interface StepOptions {
+  /** Learning rate of this step; default: the optimiser's. */
+  readonly learningRate?: number;
+  /** Weight of each row's loss, length n; the loss is the weighted sum divided by n, as in Keras. */
+  readonly sampleWeights?: Float32Array;
+}
+
+/** Everything besides the program that decides how a training goes on. */
+export interface TrainerState {
+  /** Weights in the order of `model.weights`. */
+  readonly weights: readonly NdArray[];
+  /** The optimiser's step count and slots. */
+  readonly optimizer: OptimizerState;
+}
+
+/** One model under training. */
+export interface Trainer {
+  /** The model that is trained. */
+  readonly model: tf.LayersModel;
+  /** Takes one step on a batch `[n, …]`. */
+  trainOnBatch(x: NdArray, targets: Targets, options?: StepOptions): Promise<StepResult>;
+  /** Loss (regularisation included, as Keras) and accuracy over all rows, in batches. */
+  evaluate(x: NdArray, targets: Targets, options?: { readonly batchSize?: number }): Promise<StepResult>;
+  /** Class probabilities `[n, classes]`. */
+  predict(x: NdArray, options?: { readonly batchSize?: number }): Promise<NdArray<readonly [number, number]>>;
+  /** The state to go on from; see {@linkcode Trainer.restore}. */
+  state(): Promise<TrainerState>;
+  /** Puts a state back: training goes on from there as if it had not stopped. */
+  restore(state: TrainerState): void;
+  /** Copies the trained weights into `model`. */
+  pullWeights(): void;
+  /** Frees the trainer's memory; the model stays. */
+  dispose(): void;
+}
+
+/** The parts of tf.js's layers that are not in its public types. */
+interface LayerParts {
+  readonly name: string;
+  getClassName(): string;
+  seed?: number;
+  activation?: { getClassName(): string };
+}
+
+interface ModelParts {
+  calculateLosses(): tf.Scalar[];
+}
+
+const LINEAR = tf.layers.activation({ activation: "linear" }) as unknown as { activation: LayerParts["activation"] };
+
+/** Weights of a model as plain arrays, in the order of `model.weights`. */
+export async function readWeights(model: tf.LayersModel): Promise<NdArray[]> {
+  return await Promise.all(
+    model.getWeights().map(async (w) => ({ data: Float32Array.from(await w.data()), shape: w.shape })),
+  );
+}
+
+/**
+ * Puts weights into a model.
+ *
+ * @throws {FormatError} when their number or shapes are not the model's.
+ */
+export function writeWeights(model: tf.LayersModel, weights: readonly NdArray[]): void {
+  const shapes = model.getWeights().map((w) => w.shape);
+  const fits = shapes.length === weights.length &&
+    shapes.every((shape, i) => shape.join() === weights[i]!.shape.join());
+  if (!fits) throw new FormatError("The weights do not fit the model: other number or shapes.");
+  tf.tidy(() => model.setWeights(weights.map((w) => tf.tensor(w.data, [...w.shape]))));
+}
+
+/** Rows `start … end` of an array along its first axis, sharing memory. */
+export function rows(x: NdArray, start: number, end: number): NdArray {
+  const size = x.shape.slice(1).reduce((a, b) => a * b, 1);
+  return { data: x.data.subarray(start * size, end * size), shape: [end - start, ...x.shape.slice(1)] };
+}
+
+function targetRows(targets: Targets, start: number, end: number): Targets {
+  return targets instanceof Int32Array ? targets.subarray(start, end) : rows(targets, start, end);
+}
+
+/**
+ * A trainer that runs op by op on any backend.
+ *
+ * The model's last layer must be a softmax over the classes; the loss is categorical cross-entropy computed from the
+ * logits (as Keras does behind the same names), plus the layers' regularisation.
+ *
+ * @throws {UsageError} when the model does not end in a softmax.
+ */
+export function eagerTrainer(model: tf.LayersModel, options: TrainerOptions): Trainer {
+  return new EagerTrainer(model, options);
+}
+
+class EagerTrainer implements Trainer {
+  readonly #optimizer: Optimizer;
+  readonly #variables: tf.Variable[];
+  readonly #randomLayers: LayerParts[];
+  readonly #classes: number;
+
+  constructor(readonly model: tf.LayersModel, readonly options: TrainerOptions) {
+    const last = model.layers.at(-1) as unknown as LayerParts;
+    if (last.activation?.getClassName() !== "softmax") {
+      throw new UsageError(`The model ${model.name} must end in a softmax.`);
+    }
+    this.#classes = (model.outputs[0]!.shape.at(-1))!;
+    this.#variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
+    this.#randomLayers = model.layers.map((layer) => layer as unknown as LayerParts)
+      .filter((layer) => layer.getClassName() === "Dropout");
+    this.#optimizer = new Optimizer(options.optimizer, this.#variables);
+  }
+
+  /** Logits `[n, classes]`: the model without its last softmax. */
+  #logits(x: tf.Tensor, training: boolean): tf.Tensor2D {
+    const last = this.model.layers.at(-1) as unknown as LayerParts;
+    const softmax = last.activation!;
+    last.activation = LINEAR.activation!;
+    try {
+      return this.model.apply(x, { training }) as tf.Tensor2D;
+    } finally {
+      last.activation = softmax;
+    }
+  }
+
+  #targets(targets: Targets): tf.Tensor2D {
+    return targets instanceof Int32Array
+      ? tf.oneHot(tf.tensor1d(targets, "int32"), this.#classes).toFloat() as tf.Tensor2D
+      : tf.tensor2d(targets.data, targets.shape as [number, number]);
+  }
+
+  #loss(logits: tf.Tensor2D, y: tf.Tensor2D, sampleWeights?: Float32Array): tf.Scalar {
+    const rowLosses = tf.neg(tf.sum(tf.mul(y, tf.logSoftmax(logits)), -1));
+    const weighted = sampleWeights ? tf.mul(rowLosses, tf.tensor1d(sampleWeights)) : rowLosses;
+    const regularisation = (this.model as unknown as ModelParts).calculateLosses();
+    return regularisation.reduce<tf.Scalar>((sum, term) => tf.add(sum, term), tf.mean(weighted));
+  }
+
+  #correct(logits: tf.Tensor, y: tf.Tensor): tf.Scalar {
+    return tf.sum(tf.equal(tf.argMax(logits, -1), tf.argMax(y, -1)).toFloat());
+  }
+
+  async trainOnBatch(x: NdArray, targets: Targets, options: StepOptions = {}): Promise<StepResult> {
+    const n = x.shape[0]!;
+    for (const layer of this.#randomLayers) {
+      layer.seed = streamSeed(this.options.seed, "layer", layer.name, this.#optimizer.step);
+    }
+    const result = tf.tidy(() => {
+      const xs = tf.tensor(x.data, [...x.shape]), y = this.#targets(targets);
+      let correct!: tf.Scalar;
+      const { value, grads } = tf.variableGrads(() => {
+        const logits = this.#logits(xs, true);
+        correct = tf.keep(this.#correct(logits, y));
+        return this.#loss(logits, y, options.sampleWeights);
+      }, this.#variables);
+      const rate = options.learningRate ?? this.options.optimizer.learningRate;
+      this.#optimizer.apply(this.#variables.map((v) => grads[v.name]!), rate);
+      const both = tf.stack([value, correct]);
+      correct.dispose();
+      return both;
+    });
+    const [loss, correct] = await result.data();
+    result.dispose();
+    return { loss: loss!, accuracy: correct! / n };
+  }
+
+  async evaluate(x: NdArray, targets: Targets, options: { readonly batchSize?: number } = {}): Promise<StepResult> {
+    const n = x.shape[0]!, { batchSize = 32 } = options;
+    let loss = 0, correct = 0;
+    for (let start = 0; start < n; start += batchSize) {
+      const end = Math.min(n, start + batchSize), part = rows(x, start, end);
+      const result = tf.tidy(() => {
+        const y = this.#targets(targetRows(targets, start, end));
+        const logits = this.#logits(tf.tensor(part.data, [...part.shape]), false);
+        return tf.stack([this.#loss(logits, y), this.#correct(logits, y)]);
+      });
+      const [partLoss, partCorrect] = await result.data();
+      result.dispose();
+      loss += partLoss! * (end - start);
+      correct += partCorrect!;
+    }
+    return { loss: loss / n, accuracy: correct / n };
+  }
+
+  async predict(
+    x: NdArray,
+    options: { readonly batchSize?: number } = {},
+  ): Promise<NdArray<readonly [number, number]>> {
+    return await predictProbabilities(this.model, x, options);
+  }
+
+  async state(): Promise<TrainerState> {
+    return { weights: await readWeights(this.model), optimizer: await this.#optimizer.state() };
+  }
+
+  restore(state: TrainerState): void {
+    writeWeights(this.model, state.weights);
+    this.#optimizer.restore(state.optimizer);
+  }
+
+  pullWeights(): void {} // the weights are the model's own
+
+  dispose(): void {
+    this.#optimizer.dispose();
+  }
+}
+
+/**
+ * Class probabilities `[n, classes]` of a model for rows `[n, …]`, in batches.
+ *
+ * @param options.batchSize Rows at a time; default 32.
+ */
+export async function predictProbabilities(
+  model: tf.LayersModel,
+  x: NdArray,
+  options: { readonly batchSize?: number } = {},
+): Promise<NdArray<readonly [number, number]>> {
+  const n = x.shape[0]!, { batchSize = 32 } = options;
+  const classes = model.outputs[0]!.shape.at(-1)!;
+  const data = new Float32Array(n * classes);
+  for (let start = 0; start < n; start += batchSize) {
+    const part = rows(x, start, Math.min(n, start + batchSize));
+    const out = tf.tidy(() => model.apply(tf.tensor(part.data, [...part.shape]), { training: false }) as tf.Tensor);
+    data.set(await out.data(), start * classes);
+    out.dispose();
+  }
+  return { data, shape: [n, classes] };
+}
