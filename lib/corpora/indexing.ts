@@ -1,0 +1,257 @@
+/**
+ * From a folder to a manifest: every recording found, hashed and measured.
+ *
+ * @module
+ */
+
+import { promises as fs } from "node:fs";
+import { join } from "node:path";
+import { AudioError, CorpusError, SerlabError, UsageError } from "../errors.ts";
+import { sha256Hex, systemReason } from "../io.ts";
+import type { ManifestRow, Utterance, VocalChannel } from "../types.ts";
+import { byCodeUnits, type Corpus } from "./corpus.ts";
+import { describeMissing, findOnShelf, type FoundCorpora, type FoundCorpus } from "./find.ts";
+import { audioHeader, lfsPointer } from "./header.ts";
+import { type Manifest, orderRows } from "./manifest.ts";
+
+/** Options of `indexCorpus`. */
+export interface IndexOptions {
+  /** Identifier of the corpus, or of several; default: all that lie under the folder. */
+  readonly corpus?: string | readonly string[];
+  /** Speech, song, or all (default `speech`). */
+  readonly channel?: VocalChannel | "all";
+  /** Only these speakers, such as `ravdess-01`; completeness is then asked of these alone. Default: all. */
+  readonly speakers?: readonly string[];
+  /** Go on when recordings are missing, and list them in the manifest (default false). */
+  readonly allowIncomplete?: boolean;
+  /** What an audio file does that no parser knows: `error` (default) or `ignore`. */
+  readonly unknown?: "error" | "ignore";
+  /** Is told after every file how many are done. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** How many files are read at a time; hashing is what takes the time. */
+const AT_ONCE = 8;
+
+/** Runs work over items, a few at a time, keeping their order. */
+export async function mapConcurrently<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  async function runner(): Promise<void> {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]!, index);
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, runner));
+  return results;
+}
+
+async function readFile(path: string): Promise<Uint8Array> {
+  try {
+    return await fs.readFile(path);
+  } catch (error) {
+    throw new CorpusError(`${path}: cannot be read, ${systemReason(error)}.`, { cause: error });
+  }
+}
+
+/**
+ * Reads one recording: its hash, and from its header rate, channels and length.
+ *
+ * @param dir The folder that the utterance's path is relative to.
+ * @throws {CorpusError} when it cannot be read or is a Git LFS pointer.
+ * @throws {AudioError} when it is not audio, is cut off or holds no sample.
+ */
+export async function readRow(dir: string, utterance: Utterance): Promise<ManifestRow> {
+  const file = join(dir, utterance.path);
+  const bytes = await readFile(file);
+  const header = audioHeader(bytes, file);
+  if (header === undefined) {
+    const pointer = lfsPointer(bytes);
+    if (pointer !== undefined) {
+      throw new CorpusError(
+        `${file}: this is a Git LFS pointer to ${pointer.bytes} bytes of audio, not the audio; run "git lfs pull" in ` +
+          `that checkout, or "deno task data get ${utterance.corpus}".`,
+      );
+    }
+    throw new AudioError(file, bytes.length === 0 ? "the file is empty" : "its content is not WAV, AIFF or FLAC audio");
+  }
+  if (header.frames === 0) throw new AudioError(file, "it holds no samples");
+  return {
+    ...utterance,
+    sha256: sha256Hex(bytes),
+    bytes: bytes.length,
+    durationSec: header.frames / header.sampleRateHz,
+    sampleRateHz: header.sampleRateHz,
+    channels: header.channels,
+  };
+}
+
+function wanted(shelf: readonly Corpus[], option: IndexOptions["corpus"]): Corpus[] {
+  if (option === undefined) return [...shelf];
+  const ids = typeof option === "string" ? [option] : option;
+  return ids.map((id) => {
+    const corpus = shelf.find((one) => one.id === id);
+    if (corpus === undefined) {
+      throw new UsageError(`There is no corpus "${id}"; serlab knows ${shelf.map((one) => one.id).join(", ")}.`);
+    }
+    return corpus;
+  });
+}
+
+function whereToGet(corpora: readonly Corpus[]): string {
+  return corpora.length === 1
+    ? `get it with: ${corpora[0]!.howToGet}`
+    : `"deno task data list" says which corpora there are and how to get them.`;
+}
+
+function checkSpeakers(corpora: readonly Corpus[], speakers: readonly string[]): void {
+  for (const speaker of speakers) {
+    if (!corpora.some((corpus) => corpus.speakers.some((one) => one.id === speaker))) {
+      throw new UsageError(
+        `There is no speaker "${speaker}" in ${corpora.map((corpus) => corpus.id).join(", ")}; a speaker is named ` +
+          `like ${corpora[0]?.speakers[0]?.id}.`,
+      );
+    }
+  }
+}
+
+/** The part of a found corpus that belongs to some speakers, with what they should have. */
+function onlySpeakers(found: FoundCorpus, speakers: ReadonlySet<string>): FoundCorpus {
+  const mine = (path: string) => speakers.has(found.corpus.parse(path)?.speaker ?? "");
+  const utterances = found.utterances.filter((one) => speakers.has(one.speaker));
+  const missing = found.missing.filter((key) => mine(`${key.slice(found.corpus.id.length + 1)}.wav`));
+  const { expected } = found;
+  const narrowed = { ...found, utterances, copies: found.copies.filter((one) => speakers.has(one.speaker)), missing };
+  if (expected === undefined) return narrowed;
+  const perSpeaker = Object.fromEntries(
+    Object.entries(expected.perSpeaker).filter(([speaker]) => speakers.has(speaker)),
+  );
+  const files = Object.values(perSpeaker).reduce<number>((sum, n) => sum + (typeof n === "number" ? n : n[0]), 0);
+  return {
+    ...narrowed,
+    expected: { ...expected, files, perSpeaker },
+    missingCount: expected.keys ? missing.length : Math.max(0, files - utterances.length),
+  };
+}
+
+function select(found: FoundCorpora, shelf: readonly Corpus[], options: IndexOptions): FoundCorpus[] {
+  const { dir } = found;
+  if (found.unreadable.length > 0) {
+    const more = found.unreadable.length > 1 ? ` (and ${found.unreadable.length - 1} more folders)` : "";
+    throw new CorpusError(
+      `${found.unreadable[0]}${more}; a corpus is only indexed when all of its folder can be read.`,
+    );
+  }
+  const corpora = wanted(shelf, options.corpus);
+  if (found.unknown.length > 0 && options.unknown !== "ignore") {
+    const more = found.unknown.length > 1 ? ` (and ${found.unknown.length - 1} more)` : "";
+    const rule = corpora.length === 1
+      ? `${corpora[0]!.id} names its files ${corpora[0]!.filePattern}`
+      : `it is named like no corpus that serlab knows`;
+    throw new CorpusError(`${join(dir, found.unknown[0]!)}: unknown file name${more}; ${rule}.`);
+  }
+  const channel = options.channel ?? "speech";
+  let parts = found.corpora.filter((part) =>
+    corpora.includes(part.corpus) && (channel === "all" || part.channel === channel)
+  );
+  if (options.speakers !== undefined) {
+    checkSpeakers(corpora, options.speakers);
+    const speakers = new Set(options.speakers);
+    parts = parts.map((part) => onlySpeakers(part, speakers));
+  }
+  const absent = options.corpus === undefined
+    ? parts.length === 0 ? corpora : []
+    : corpora.filter((corpus) => !parts.some((part) => part.corpus === corpus));
+  if (absent.length > 0 && (!options.allowIncomplete || parts.length === 0)) {
+    const what = options.corpus === undefined ? "no corpus" : absent.map((corpus) => corpus.id).join(", ");
+    const kind = channel === "all" ? "" : ` ${channel}`;
+    throw new CorpusError(
+      options.corpus === undefined
+        ? `${dir}: no${kind} corpus lies there; ${whereToGet(absent)}`
+        : `${dir}: no${kind} file of ${what} lies there; ${whereToGet(absent)}`,
+    );
+  }
+  if (!options.allowIncomplete) {
+    const lacking = parts.find((part) => part.missingCount > 0);
+    if (lacking !== undefined) {
+      throw new CorpusError(
+        `${dir}: ${lacking.corpus.id} is incomplete, ${describeMissing(lacking)}; ` +
+          `allow an incomplete corpus explicitly, or ${whereToGet([lacking.corpus])}`,
+      );
+    }
+  }
+  return parts;
+}
+
+/**
+ * Indexes the corpora under a folder.
+ *
+ * @param shelf The corpora to look for.
+ * @param dir The folder.
+ * @throws {CorpusError} see `indexCorpus` in mod.ts.
+ */
+export async function indexOnShelf(
+  shelf: readonly Corpus[],
+  dir: string,
+  options: IndexOptions = {},
+): Promise<Manifest> {
+  let found: FoundCorpora;
+  try {
+    found = await findOnShelf(shelf, dir);
+  } catch (error) {
+    if (!(error instanceof CorpusError)) throw error;
+    throw new CorpusError(`${error.message.slice(0, -1)}; ${whereToGet(wanted(shelf, options.corpus))}`, {
+      cause: error,
+    });
+  }
+  const parts = select(found, shelf, options);
+  const utterances = parts.flatMap((part) => part.utterances);
+  const copies = parts.flatMap((part) => part.copies);
+  const rows = await readRows(dir, [...utterances, ...copies], options.onProgress);
+  const originals = rows.slice(0, utterances.length);
+  const byKey = new Map(originals.map((row) => [row.key, row]));
+  for (const copy of rows.slice(utterances.length)) {
+    const original = byKey.get(copy.key)!;
+    if (copy.sha256 !== original.sha256) {
+      throw new CorpusError(
+        `${join(dir, copy.path)}: another file of this name, ${
+          join(dir, original.path)
+        }, has other content; a recording ` +
+          `may lie there twice only when both are the same.`,
+      );
+    }
+  }
+  return { rows: orderRows(originals), missing: parts.flatMap((part) => part.missing).sort(byCodeUnits) };
+}
+
+/** Reads many recordings; when some cannot be read, says which is the first and how many there are. */
+export async function readRows(
+  dir: string,
+  utterances: readonly Utterance[],
+  onProgress?: IndexOptions["onProgress"],
+): Promise<ManifestRow[]> {
+  let done = 0;
+  const failures: (SerlabError | undefined)[] = new Array(utterances.length);
+  const rows = await mapConcurrently(utterances, AT_ONCE, async (utterance, i) => {
+    try {
+      return await readRow(dir, utterance);
+    } catch (error) {
+      if (!(error instanceof SerlabError)) throw error;
+      failures[i] = error;
+      return undefined;
+    } finally {
+      onProgress?.(++done, utterances.length);
+    }
+  });
+  const failed = failures.filter((error) => error !== undefined);
+  if (failed.length > 0) {
+    const more = failed.length > 1 ? ` ${failed.length - 1} more of ${utterances.length} files cannot be read.` : "";
+    throw new CorpusError(failed[0]!.message + more, { cause: failed[0] });
+  }
+  return rows.filter((row) => row !== undefined);
+}
