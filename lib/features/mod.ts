@@ -1,0 +1,15 @@
+/**
+ * Features: librosa's functions under librosa's names and defaults, in camelCase, and the studies' recipes.
+ *
+ * Functions take samples, a {@linkcode Waveform}, or a ready spectrogram `[bins, frames]` where librosa takes `S`.
+ *
+ * @module
+ */
+
+export type { Matrix, NdArray, Waveform } from "../types.ts";
+export * from "./decibels.ts";
+export * from "./fft.ts";
+export * from "./imresize.ts";
+export * from "./recipes.ts";
+export * from "./spectrum.ts";
+export * from "./windows.ts";

@@ -1,0 +1,171 @@
+/**
+ * Named recipes: the exact input of each published study, from a waveform.
+ *
+ * A recipe says how audio is loaded (rate, offset, duration) and turns the loaded waveform into numbers. Its name,
+ * version and parameters make its hash, so a cache knows when numbers changed.
+ *
+ * @module
+ */
+
+import { resample } from "../audio/resample.ts";
+import { AudioError, UsageError } from "../errors.ts";
+import type { NdArray, Waveform } from "../types.ts";
+import { amplitudeToDb } from "./decibels.ts";
+import { imresize } from "./imresize.ts";
+import { samplesOf, transpose } from "./input.ts";
+import { frameSpectra } from "./spectrum.ts";
+
+/** How audio is loaded for a recipe; `loadAudio` of `lib/audio/load.ts` takes it as it is. */
+export interface RecipeLoad {
+  /** Rate in Hz, or `null` for the file's own. */
+  readonly sampleRateHz: number | null;
+  /** Start in seconds; absent means 0. */
+  readonly offsetSec?: number;
+  /** Length in seconds; absent means to the end. */
+  readonly durationSec?: number;
+}
+
+/** A named way from a waveform to numbers. */
+export interface Recipe {
+  /** Its name, by which {@linkcode recipe} finds it. */
+  readonly name: string;
+  /** Counts up when its numbers change. */
+  readonly version: number;
+  /** One sentence: what it computes and which study uses it. */
+  readonly describe: string;
+  /** Rate, offset and duration at which audio is loaded. */
+  readonly load: RecipeLoad;
+  /** The same rate as `load.sampleRateHz`. */
+  readonly sampleRateHz: number | null;
+  /** Every number that the recipe depends on; part of its hash. */
+  readonly parameters: Readonly<Record<string, number | string | boolean | null>>;
+  /** The shape of its result, `null` where it depends on the audio's length. */
+  readonly shape: readonly (number | null)[];
+  /**
+   * Features of audio that was loaded as `load` says.
+   *
+   * @throws {AudioError} when the audio is unusable (no samples, a sample that is not finite).
+   * @throws {UsageError} when its rate is not the recipe's.
+   */
+  extract(wave: Waveform): NdArray;
+}
+
+/** A recipe's parts, with the checks put before its `extract`. */
+function define(parts: Omit<Recipe, "sampleRateHz">): Recipe {
+  return {
+    ...parts,
+    sampleRateHz: parts.load.sampleRateHz,
+    extract(wave) {
+      const rate = parts.load.sampleRateHz;
+      if (rate !== null && wave.sampleRateHz !== rate) {
+        throw new UsageError(`Recipe ${parts.name} takes audio at ${rate} Hz, not at ${wave.sampleRateHz} Hz.`);
+      }
+      samplesOf(wave);
+      return parts.extract(wave);
+    },
+  };
+}
+
+/**
+ * Study 000: the linear-frequency STFT magnitude in dB, resized to 64×64.
+ *
+ * Level is kept (`ref` 1.0, so printed floors lie near -51 to -63 dB); the time axis is stretched to 64 columns
+ * whatever the duration. The study then standardised with the mean and deviation of all clips before splitting:
+ * that leak belongs to its protocol, not to this recipe.
+ */
+export const study000: Recipe = define({
+  name: "study000",
+  version: 1,
+  describe: "64×64 picture of the linear-frequency STFT in dB at 48 kHz, level kept, duration lost (study 000)",
+  load: { sampleRateHz: 48000 },
+  parameters: { nFft: 2048, hopLength: 512, ref: 1, amin: 1e-5, topDb: 80, rows: 64, columns: 64 },
+  shape: [64, 64],
+  extract(wave) {
+    const { data, frames, bins } = frameSpectra(wave, { nFft: 2048, hopLength: 512 }, 1);
+    const db = amplitudeToDb({ data, shape: [frames, bins] });
+    // The frames still lie one after the other, so the small result is turned instead of the large input.
+    return { data: transpose(imresize(db, [64, 64]).data, 64, 64), shape: [64, 64] };
+  },
+});
+
+/** All recipes, by name. */
+const shelf: ReadonlyMap<string, Recipe> = new Map([study000].map((each) => [each.name, each]));
+
+/**
+ * Names of all recipes, in the order of the studies.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.ok(recipeNames().includes("study000"));
+ * ```
+ */
+export function recipeNames(): string[] {
+  return [...shelf.keys()];
+}
+
+/**
+ * The recipe of that name.
+ *
+ * @throws {UsageError} when there is none, listing what there is.
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const wave = { samples: new Float32Array(48000), sampleRateHz: 48000 };
+ * assert.deepEqual(recipe("study000").extract(wave).shape, [64, 64]);
+ * ```
+ */
+export function recipe(name: string): Recipe {
+  const found = shelf.get(name);
+  if (found === undefined) {
+    throw new UsageError(`There is no recipe "${name}"; there are ${recipeNames().join(", ")}.`);
+  }
+  return found;
+}
+
+/**
+ * Hash of a recipe's name, version, loading and parameters (FNV-1a, 64 bits, hexadecimal): equal hashes mean equal
+ * numbers from equal audio, which is what a cache needs to know.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.match(recipeHash(recipe("study000")), /^[0-9a-f]{16}$/);
+ * ```
+ */
+export function recipeHash(recipe: Recipe): string {
+  const sorted = (record: object) => Object.entries(record).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+  const text = JSON.stringify([recipe.name, recipe.version, sorted(recipe.load), sorted(recipe.parameters)]);
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash.toString(16).padStart(16, "0");
+}
+
+/**
+ * Features of any waveform: cut to the recipe's offset and duration (librosa.load's rounding), brought to its rate,
+ * extracted. This is the way for audio that does not come from a file, such as a microphone.
+ *
+ * @throws {AudioError} when the audio is unusable or ends before the recipe's offset.
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const wave = { samples: new Float32Array(16000), sampleRateHz: 16000 };
+ * assert.deepEqual(extractFrom(recipe("study000"), wave).shape, [64, 64]);
+ * ```
+ */
+export function extractFrom(recipe: Recipe, wave: Waveform): NdArray {
+  const { sampleRateHz, offsetSec = 0, durationSec } = recipe.load;
+  const start = Math.trunc(offsetSec * wave.sampleRateHz);
+  if (start > 0 && start >= wave.samples.length) {
+    throw new AudioError(
+      "audio",
+      `lasts ${(wave.samples.length / wave.sampleRateHz).toFixed(3)} s, recipe ${recipe.name} starts at ${offsetSec} s`,
+    );
+  }
+  const end = durationSec === undefined ? undefined : start + Math.trunc(durationSec * wave.sampleRateHz);
+  const cut = start === 0 && end === undefined ? wave : { ...wave, samples: wave.samples.subarray(start, end) };
+  samplesOf(cut);
+  return recipe.extract(sampleRateHz === null ? cut : resample(cut, sampleRateHz));
+}
