@@ -50,6 +50,8 @@ export interface TrainerState {
 export interface Trainer {
   /** The model that is trained. */
   readonly model: tf.LayersModel;
+  /** The optimiser's learning rate, before schedules. */
+  readonly learningRate: number;
   /** Takes one step on a batch `[n, …]`. */
   trainOnBatch(x: NdArray, targets: Targets, options?: StepOptions): Promise<StepResult>;
   /** Loss (regularisation included, as Keras) and accuracy over all rows, in batches. */
@@ -123,6 +125,7 @@ export function eagerTrainer(model: tf.LayersModel, options: TrainerOptions): Tr
 }
 
 class EagerTrainer implements Trainer {
+  readonly learningRate: number;
   readonly #optimizer: Optimizer;
   readonly #variables: tf.Variable[];
   readonly #randomLayers: LayerParts[];
@@ -133,6 +136,7 @@ class EagerTrainer implements Trainer {
     if (last.activation?.getClassName() !== "softmax") {
       throw new UsageError(`The model ${model.name} must end in a softmax.`);
     }
+    this.learningRate = options.optimizer.learningRate;
     this.#classes = (model.outputs[0]!.shape.at(-1))!;
     this.#variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
     this.#randomLayers = model.layers.map((layer) => layer as unknown as LayerParts)
@@ -182,7 +186,7 @@ class EagerTrainer implements Trainer {
         correct = tf.keep(this.#correct(logits, y));
         return this.#loss(logits, y, options.sampleWeights);
       }, this.#variables);
-      const rate = options.learningRate ?? this.options.optimizer.learningRate;
+      const rate = options.learningRate ?? this.learningRate;
       this.#optimizer.apply(this.#variables.map((v) => grads[v.name]!), rate);
       const both = tf.stack([value, correct]);
       correct.dispose();
