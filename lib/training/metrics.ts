@@ -122,6 +122,25 @@ function ratio(part: number, whole: number): number {
 }
 
 /**
+ * Sum in NumPy's order (up to 128 values): eight running sums, then added in pairs, so that averages equal
+ * scikit-learn's to the last bit and round to the same decimals.
+ */
+function sumOf(values: readonly number[]): number {
+  const whole = values.length < 8 ? 0 : values.length - values.length % 8;
+  let sum = 0;
+  if (whole > 0) {
+    const [a, b, c, d, e, f, g, h] = Array.from({ length: 8 }, (_, lane) => {
+      let lanes = values[lane]!;
+      for (let i = lane + 8; i < whole; i += 8) lanes += values[i]!;
+      return lanes;
+    }) as [number, number, number, number, number, number, number, number];
+    sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
+  }
+  for (let i = whole; i < values.length; i++) sum += values[i]!;
+  return sum;
+}
+
+/**
  * All scores of a confusion matrix: accuracy, UAR, macro and weighted averages, and every class.
  *
  * @throws {RangeError} when it has no rows.
@@ -155,16 +174,15 @@ export function scores(confusion: ConfusionMatrix): Scores {
   });
   const classes = all.filter((each) => each.support + each.predicted > 0);
   const average = (weight: (each: ClassScores) => number): PrecisionRecallF1 => {
-    const total = classes.reduce((sum, each) => sum + weight(each), 0);
-    const mean = (of: keyof PrecisionRecallF1): number =>
-      classes.reduce((sum, each) => sum + weight(each) * each[of], 0) / total;
+    const total = sumOf(classes.map(weight));
+    const mean = (of: keyof PrecisionRecallF1): number => sumOf(classes.map((each) => weight(each) * each[of])) / total;
     return { precision: mean("precision"), recall: mean("recall"), f1: mean("f1") };
   };
   const present = classes.filter((each) => each.support > 0);
   return {
     n,
     accuracy: matrix.reduce((sum, row, i) => sum + row[i]!, 0) / n,
-    uar: present.reduce((sum, each) => sum + each.recall, 0) / present.length,
+    uar: sumOf(present.map((each) => each.recall)) / present.length,
     macro: average(() => 1),
     weighted: average((each) => each.support),
     classes,
