@@ -9,9 +9,10 @@ import { findOnShelf, type FoundCorpora } from "./find.ts";
 import { indexOnShelf, type IndexOptions } from "./indexing.ts";
 import type { Manifest } from "./manifest.ts";
 import { ravdess } from "./ravdess.ts";
+import { synthetic } from "./synthetic.ts";
 
 /** The corpora that serlab knows, in the order of its tables. */
-export const corpora: readonly Corpus[] = [ravdess];
+export const corpora: readonly Corpus[] = [ravdess, synthetic];
 
 /**
  * Finds the corpora under a folder by the names of their files, at any depth.
@@ -50,3 +51,5 @@ export type { Corpus, DownloadSource, ExpectedPart, Licence, Oddity, Speaker } f
 export { describeMissing, type FoundCorpora, type FoundCorpus } from "./find.ts";
 export type { IndexOptions } from "./indexing.ts";
 export { type Manifest, manifestHash, orderRows, readManifest, writeManifest } from "./manifest.ts";
+export { type SynthesisOptions, synthesize, type SyntheticCorpus } from "./synthetic.ts";
+export { speak, type UtteranceRequest } from "./voice.ts";
