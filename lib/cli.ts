@@ -1,0 +1,140 @@
+/**
+ * The command line: `deno task <command>`. Commands live in `commands/`, one file each, loaded when they run.
+ *
+ * Exit codes: 0 done, 1 found something wrong (or part of a batch failed), 2 misuse or unusable input.
+ *
+ * @module
+ */
+
+import { Command, CommanderError, Option } from "commander";
+import process from "node:process";
+import { SerlabError } from "./errors.ts";
+
+const backend = (): Option =>
+  new Option("--backend <name>", "compute with this backend, or fail").choices(["native", "webgpu", "wasm"]);
+
+const whole = (name: string) => (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new CommanderError(2, "serlab.number", `error: ${name} takes a whole number of 1 or more, not ${text}`);
+  }
+  return value;
+};
+
+const share = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) {
+    throw new CommanderError(2, "serlab.share", `error: --fraction takes a number above 0 and up to 1, not ${text}`);
+  }
+  return value;
+};
+
+function program(): Command {
+  const serlab = new Command("serlab")
+    .description("A reproducibility lab for speech emotion recognition.")
+    .usage("<command> [options]   (as: deno task <command> [options])")
+    .showHelpAfterError("(--help says what there is)")
+    .exitOverride();
+
+  serlab.command("setup")
+    .description(
+      "install the engine and the parts that tests and notebooks need; says what it found and what it could not",
+    )
+    .option("--engine", "the engine alone")
+    .option("--quiet", "say only what was done or is missing")
+    .option("--json", "one JSON object")
+    .action(async (options) => (await import("./commands/setup.ts")).setupCommand(options));
+
+  serlab.command("doctor")
+    .description("versions, backends and their speed, corpora, what is missing and how to get it")
+    .option("--corpora <dir>", "folder to look for corpora in", "data")
+    .option("--json", "one JSON object")
+    .action(async (options) => (await import("./commands/doctor.ts")).doctorCommand(options));
+
+  serlab.command("demo")
+    .description("the whole way on a synthetic corpus: features, training, evaluation by speaker, bundle, prediction")
+    .option("--out <dir>", "where results and bundle go", "data/demo")
+    .option("--seed <n>", "seed of corpus and training", (text) => Number(text), 0)
+    .addOption(backend())
+    .action(async (options) => (await import("./commands/demo.ts")).demoCommand(options));
+
+  serlab.command("study")
+    .description("run a study and write its run records; what is already there is kept")
+    .argument("<id>", "number of the study, such as 000")
+    .option("--variant <name>", "one variant; default: all")
+    .option("--protocol <name>", "one protocol; default: as-published and clean")
+    .option("--seeds <n>", "how many seeds, from 0", whole("--seeds"))
+    .option("--corpora <dir>", "folder with the corpora, at any depth", "data")
+    .option("--epochs <n>", "fewer epochs than the study's (recorded)", whole("--epochs"))
+    .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share)
+    .option("--out <dir>", "where run records and bundles go", "results")
+    .option("--allow-incomplete", "go on when recordings are missing (recorded)")
+    .option("--fresh", "run again what is already there")
+    .addOption(backend())
+    .action(async (id, options) => (await import("./commands/study.ts")).studyCommand(id, options));
+
+  serlab.command("predict")
+    .description("predict the emotion of recordings with a bundle: one line a file")
+    .argument("<bundle>", "folder of the bundle")
+    .argument("<file...>", "audio files")
+    .option("--json", "one JSON object a line")
+    .addOption(backend())
+    .action(async (bundle, files, options) =>
+      (await import("./commands/predict.ts")).predictCommand(bundle, files, options)
+    );
+
+  serlab.command("features")
+    .description("extract a recipe's features, one .npy a file")
+    .argument("[file...]", "audio files")
+    .option("--recipe <name>", "the recipe; --list names them")
+    .option("--out <dir>", "where the .npy files go")
+    .option("--list", "name the recipes")
+    .option("--json", "one JSON object a line")
+    .action(async (files, options) => (await import("./commands/features.ts")).featuresCommand(files, options));
+
+  serlab.command("report")
+    .description("regenerate results/README.md and the figures from the run records")
+    .option("--out <dir>", "folder of the run records", "results")
+    .option("--check", "write nothing; exit code 1 when the files are not what the records give")
+    .action(async (options) => (await import("./commands/report.ts")).reportCommand(options));
+
+  serlab.command("lint-split")
+    .description("find leakage in a split: a CSV or JSONL manifest with key, path, split, label")
+    .argument("<manifest>", "the file")
+    .option("--json", "one JSON object")
+    .action(async (file, options) => (await import("./commands/lint_split.ts")).lintSplitCommand(file, options));
+
+  serlab.command("notebooks")
+    .description("execute every notebook headless")
+    .argument("[notebook...]", "notebooks; default: all of notebooks/")
+    .option("--write", "store the outputs in the notebooks")
+    .option("--corpora <dir>", "folder with real corpora; default: synthetic audio")
+    .option("--seed <n>", "seed", (text) => Number(text))
+    .action(async (files, options) => (await import("./commands/notebooks.ts")).notebooksCommand(files, options));
+
+  serlab.command("lab")
+    .description("open JupyterLab with the Deno kernel")
+    .action(async () => (await import("./commands/notebooks.ts")).labCommand());
+
+  return serlab;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const code = await program().parseAsync(args as string[], { from: "user" });
+    void code;
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.code === "serlab.number" || error.code === "serlab.share") console.error(error.message);
+      return error.exitCode === 0 ? 0 : 2;
+    }
+    if (error instanceof SerlabError) {
+      console.error(`serlab: ${error.message}`);
+      return error.exitCode;
+    }
+    throw error;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

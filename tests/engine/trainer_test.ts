@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { eagerTrainer, readWeights, type Trainer } from "../../lib/engine/trainer.ts";
+import { FormatError, UsageError } from "../../lib/errors.ts";
+import { glorot, penalised } from "../../lib/models/mod.ts";
+import { RandomState } from "../../lib/random.ts";
+import type { NdArray } from "../../lib/types.ts";
+import "./engine_for_tests.ts";
+
+function examples(n: number, seed: number): { x: NdArray; y: Int32Array } {
+  const rng = new RandomState(seed);
+  const y = Int32Array.from({ length: n }, (_, i) => i % 3);
+  const data = new Float32Array(n * 64);
+  for (let i = 0; i < data.length; i++) data[i] = rng.normal(0, 1) + (i % 64 < 21 * (y[(i / 64) | 0]! + 1) ? 0.5 : 0);
+  return { x: { data, shape: [n, 8, 8, 1] }, y };
+}
+
+function smallModel(seed: number, options: { dropout?: number; l2?: number } = {}): tf.LayersModel {
+  const init = (name: string) => ({ name, kernelInitializer: glorot(seed, name) });
+  const penalty = penalised({ l2: options.l2 ?? 0 });
+  return tf.sequential({
+    layers: [
+      tf.layers.conv2d({
+        ...init("c"),
+        ...penalty,
+        inputShape: [8, 8, 1],
+        filters: 4,
+        kernelSize: 3,
+        activation: "relu",
+      }),
+      tf.layers.maxPooling2d({ name: "p", poolSize: 2 }),
+      tf.layers.flatten({ name: "f" }),
+      ...(options.dropout ? [tf.layers.dropout({ name: "d", rate: options.dropout })] : []),
+      tf.layers.dense({ ...init("o"), units: 3, activation: "softmax" }),
+    ],
+  });
+}
+
+async function train(trainer: Trainer, steps: number, from = 0): Promise<void> {
+  for (let i = from; i < from + steps; i++) {
+    const { x, y } = examples(8, 100 + i);
+    await trainer.trainOnBatch(x, y);
+  }
+}
+
+Deno.test("training lowers the loss and reports it with the regularisation, as Keras does", async () => {
+  const model = smallModel(1, { l2: 0.01 });
+  const trainer = eagerTrainer(model, { optimizer: { kind: "adam", learningRate: 0.01 }, seed: 1 });
+  const { x, y } = examples(24, 7);
+  const before = await trainer.evaluate(x, y);
+  const probabilities = await trainer.predict(x);
+  let expected = 0;
+  y.forEach((label, i) => expected -= Math.log(probabilities.data[i * 3 + label]!) / y.length);
+  const [kernel] = await readWeights(model);
+  for (const w of kernel!.data) expected += 0.01 * w * w;
+  assert.ok(Math.abs(before.loss - expected) < 1e-5, `${before.loss} is not ${expected}`);
+  for (let i = 0; i < 40; i++) await trainer.trainOnBatch(x, y);
+  const after = await trainer.evaluate(x, y);
+  assert.ok(after.loss < before.loss / 2, `${after.loss} after ${before.loss}`);
+  assert.ok(after.accuracy > 0.9);
+  trainer.dispose();
+});
+
+Deno.test("the same seed gives identical weights twice, dropout included; another seed other ones", async () => {
+  const weightsOf = async (seed: number): Promise<Float32Array> => {
+    const trainer = eagerTrainer(smallModel(seed, { dropout: 0.5 }), {
+      optimizer: { kind: "rmsprop", learningRate: 0.01 },
+      seed,
+    });
+    await train(trainer, 5);
+    const weights = (await readWeights(trainer.model))[0]!.data;
+    trainer.dispose();
+    return weights;
+  };
+  assert.deepEqual(await weightsOf(3), await weightsOf(3));
+  assert.notDeepEqual(await weightsOf(3), await weightsOf(4));
+});
+
+for (
+  const optimizer of [
+    { kind: "sgd", learningRate: 0.05, momentum: 0.9, nesterov: true },
+    { kind: "rmsprop", learningRate: 0.01, momentum: 0.5 },
+    { kind: "adam", learningRate: 0.01 },
+    { kind: "adamw", learningRate: 0.01, weightDecay: 0.1 },
+  ] as const
+) {
+  Deno.test(`${optimizer.kind}: interrupted and resumed equals uninterrupted, bit for bit`, async () => {
+    const options = { optimizer, seed: 5 };
+    const whole = eagerTrainer(smallModel(5, { dropout: 0.3 }), options);
+    await train(whole, 6);
+    const first = eagerTrainer(smallModel(5, { dropout: 0.3 }), options);
+    await train(first, 3);
+    const state = await first.state();
+    const second = eagerTrainer(smallModel(99, { dropout: 0.3 }), options);
+    second.restore(state);
+    await train(second, 3, 3);
+    assert.deepEqual(await second.state(), await whole.state());
+    for (const trainer of [whole, first, second]) trainer.dispose();
+  });
+}
+
+Deno.test("sample weights scale each row's loss", async () => {
+  const weigh = async (weights: number[]): Promise<number> => {
+    const trainer = eagerTrainer(smallModel(2), { optimizer: { kind: "sgd", learningRate: 1e-9 }, seed: 0 });
+    const { x, y } = examples(2, 3);
+    const { loss } = await trainer.trainOnBatch(x, y, { sampleWeights: Float32Array.from(weights) });
+    trainer.dispose();
+    return loss;
+  };
+  const [both, first, second] = [await weigh([1, 1]), await weigh([1, 0]), await weigh([0, 1])];
+  assert.ok(Math.abs(both - first - second) < 1e-6);
+  assert.ok(Math.abs(await weigh([2, 0]) - 2 * first) < 1e-6);
+});
+
+Deno.test("no tensor is left over by steps, evaluations and predictions", async () => {
+  const trainer = eagerTrainer(smallModel(1, { dropout: 0.5, l2: 0.1 }), {
+    optimizer: { kind: "adam", learningRate: 0.01 },
+    seed: 1,
+  });
+  const { x, y } = examples(8, 1);
+  const round = async (): Promise<void> => {
+    await trainer.trainOnBatch(x, y);
+    await trainer.evaluate(x, y, { batchSize: 3 });
+    await trainer.predict(x, { batchSize: 3 });
+    await trainer.state();
+  };
+  await round();
+  const before = tf.memory().numTensors;
+  await round();
+  assert.equal(tf.memory().numTensors, before);
+  trainer.dispose();
+});
+
+Deno.test("a model without softmax and weights of another model are refused", async () => {
+  const open = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+  assert.throws(() => eagerTrainer(open, { optimizer: { kind: "sgd", learningRate: 1 }, seed: 0 }), UsageError);
+  const trainer = eagerTrainer(smallModel(1), { optimizer: { kind: "adam", learningRate: 1 }, seed: 0 });
+  const state = await trainer.state();
+  assert.throws(() => trainer.restore({ ...state, weights: state.weights.slice(1) }), FormatError);
+  assert.throws(() => trainer.restore({ ...state, optimizer: { step: 1, slots: {} } }), FormatError);
+  assert.throws(
+    () => eagerTrainer(smallModel(1), { optimizer: { kind: "adam", learningRate: 0 }, seed: 0 }),
+    /learning rate must be a positive number, not 0/,
+  );
+});

@@ -1,0 +1,73 @@
+/**
+ * Compares the wasm backend's convolution gradients with sums written out from the definition; prints JSON.
+ *
+ * @module
+ */
+
+import * as tf from "@tensorflow/tfjs";
+import { startEngine } from "../../lib/engine/tf.ts";
+import { RandomState } from "../../lib/random.ts";
+
+await startEngine({ backend: "wasm" });
+
+/** Gradients of Σ dy·conv(x, k) by the definition. */
+function byDefinition(
+  x: Float32Array,
+  k: Float32Array,
+  dy: Float32Array,
+  info: ReturnType<typeof tf.backend_util.computeConv2DInfo>,
+): { dx: Float64Array; dk: Float64Array } {
+  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels } = info;
+  const { filterHeight, filterWidth, strideHeight, strideWidth, padInfo } = info;
+  const dx = new Float64Array(x.length), dk = new Float64Array(k.length);
+  for (let n = 0; n < batchSize; n++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      for (let ox = 0; ox < outWidth; ox++) {
+        for (let i = 0; i < filterHeight; i++) {
+          for (let j = 0; j < filterWidth; j++) {
+            const y = oy * strideHeight + i - padInfo.top, z = ox * strideWidth + j - padInfo.left;
+            if (y < 0 || z < 0 || y >= inHeight || z >= inWidth) continue;
+            for (let c = 0; c < inChannels; c++) {
+              const at = ((n * inHeight + y) * inWidth + z) * inChannels + c;
+              for (let f = 0; f < outChannels; f++) {
+                const tap = ((i * filterWidth + j) * inChannels + c) * outChannels + f;
+                const g = dy[((n * outHeight + oy) * outWidth + ox) * outChannels + f]!;
+                dk[tap]! += g * x[at]!;
+                dx[at]! += g * k[tap]!;
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  return { dx, dk };
+}
+
+const rng = new RandomState(0);
+const draw = (n: number): Float32Array => Float32Array.from({ length: n }, () => rng.normal(0, 1));
+const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+let worst = 0;
+const cases = [
+  [8, 9, 3, 4, 3, 3, 1, "valid"],
+  [8, 9, 3, 4, 3, 5, 1, "same"],
+  [9, 8, 2, 5, 3, 3, 2, "same"],
+  [9, 8, 2, 5, 3, 2, 2, "valid"],
+  [1, 20, 3, 4, 1, 5, 1, "same"],
+  [11, 13, 1, 4, 4, 3, 3, "same"],
+  [10, 10, 2, 3, 2, 2, 3, "valid"],
+] as const;
+for (const [h, w, c, f, kh, kw, stride, pad] of cases) {
+  const info = tf.backend_util.computeConv2DInfo([2, h, w, c], [kh, kw, c, f], stride, 1, pad);
+  const x = draw(size(info.inShape)), k = draw(kh * kw * c * f), dy = draw(size(info.outShape));
+  const [dx, dk] = tf.grads((x, k) => tf.conv2d(x as tf.Tensor4D, k as tf.Tensor4D, stride, pad))(
+    [tf.tensor4d(x, info.inShape), tf.tensor4d(k, [kh, kw, c, f])],
+    tf.tensor4d(dy, info.outShape),
+  );
+  const expected = byDefinition(x, k, dy, info);
+  for (const [got, want] of [[await dx!.data(), expected.dx], [await dk!.data(), expected.dk]] as const) {
+    const scale = want.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    want.forEach((v, i) => worst = Math.max(worst, Math.abs(v - got[i]!) / scale));
+  }
+}
+console.log(JSON.stringify({ cases: cases.length, worst }));

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { fileURLToPath as fromFileUrl } from "node:url";
+
+// A process runs one backend, so the wasm kernels are compared in a process of their own.
+Deno.test("on wasm a convolution's gradients are those of the definition, for strides, paddings and odd sizes", async () => {
+  const script = new URL("./wasm_gradients.ts", import.meta.url);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", fromFileUrl(script)],
+    cwd: dirname(fromFileUrl(script)),
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  const { cases, worst } = JSON.parse(new TextDecoder().decode(stdout)) as { cases: number; worst: number };
+  assert.equal(cases, 7);
+  assert.ok(worst < 2e-5, `worst relative difference ${worst}`);
+});
