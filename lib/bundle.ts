@@ -86,7 +86,7 @@ interface StoredInfo extends BundleInfo {
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes.slice().buffer);
+  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
   return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
@@ -152,7 +152,7 @@ export async function decodeBundle(files: BundleFiles, name: string): Promise<Bu
     );
   }
   const { modelTopology, weightSpecs } = parse(files.get("model.json")!, `${name}/model.json`) as tf.io.ModelArtifacts;
-  const weightData = files.get("weights.bin")!.slice().buffer;
+  const weightData = new Uint8Array(files.get("weights.bin")!).buffer;
   let model: tf.LayersModel;
   try {
     model = await tf.loadLayersModel(

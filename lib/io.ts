@@ -73,7 +73,9 @@ export function readFileOr<E extends SerlabError>(
   ErrorClass: new (message: string, options?: ErrorOptions) => E,
 ): Uint8Array {
   try {
-    return readFileSync(path);
+    // A plain array: Node's Buffer has a slice() that shares memory instead of copying.
+    const { buffer, byteOffset, byteLength } = readFileSync(path);
+    return new Uint8Array(buffer, byteOffset, byteLength);
   } catch (error) {
     throw new ErrorClass(`${path}: cannot be read, ${systemReason(error)}.`, { cause: error });
   }

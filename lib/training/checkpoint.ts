@@ -57,7 +57,7 @@ export function decodeCheckpoint(bytes: Uint8Array, file: string): Checkpoint {
   } catch {
     throw new FormatError(`${file}: the checkpoint's header is damaged.`);
   }
-  const body = bytes.slice(end + 1); // a copy, aligned for Float32Array
+  const body = new Uint8Array(bytes.subarray(end + 1)); // a copy of its own, aligned for Float32Array
   if (sha256Hex(body) !== header.sha256) throw new FormatError(`${file}: the checkpoint is damaged.`);
   const arrays: Record<string, NdArray> = {};
   let at = 0;
