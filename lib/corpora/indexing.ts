@@ -6,12 +6,14 @@
 
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
-import { AudioError, CorpusError, SerlabError, UsageError } from "../errors.ts";
+import { decodeAudio } from "../audio/decode.ts";
+import { isWav, parseWavHeader } from "../audio/wav.ts";
+import { CorpusError, SerlabError, UsageError } from "../errors.ts";
 import { sha256Hex, systemReason } from "../io.ts";
 import type { ManifestRow, Utterance, VocalChannel } from "../types.ts";
 import { byCodeUnits, type Corpus } from "./corpus.ts";
 import { describeMissing, findOnShelf, type FoundCorpora, type FoundCorpus } from "./find.ts";
-import { audioHeader, lfsPointer } from "./header.ts";
+import { lfsPointer } from "./lfs.ts";
 import { type Manifest, orderRows } from "./manifest.ts";
 
 /** Options of `indexCorpus`. */
@@ -59,6 +61,16 @@ async function readFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Rate, channels and length; of a WAV file only the header is read. */
+async function measure(bytes: Uint8Array, file: string): Promise<{ rate: number; channels: number; frames: number }> {
+  if (isWav(bytes)) {
+    const { sampleRateHz, channels, frames } = parseWavHeader(bytes, file);
+    return { rate: sampleRateHz, channels, frames };
+  }
+  const { sampleRateHz, channels } = await decodeAudio(bytes, file);
+  return { rate: sampleRateHz, channels: channels.length, frames: channels[0]!.length };
+}
+
 /**
  * Reads one recording: its hash, and from its header rate, channels and length.
  *
@@ -69,25 +81,21 @@ async function readFile(path: string): Promise<Uint8Array> {
 export async function readRow(dir: string, utterance: Utterance): Promise<ManifestRow> {
   const file = join(dir, utterance.path);
   const bytes = await readFile(file);
-  const header = audioHeader(bytes, file);
-  if (header === undefined) {
-    const pointer = lfsPointer(bytes);
-    if (pointer !== undefined) {
-      throw new CorpusError(
-        `${file}: this is a Git LFS pointer to ${pointer.bytes} bytes of audio, not the audio; run "git lfs pull" in ` +
-          `that checkout, or "deno task data get ${utterance.corpus}".`,
-      );
-    }
-    throw new AudioError(file, bytes.length === 0 ? "the file is empty" : "its content is not WAV, AIFF or FLAC audio");
+  const pointer = lfsPointer(bytes);
+  if (pointer !== undefined) {
+    throw new CorpusError(
+      `${file}: is a Git LFS pointer to ${pointer.bytes} bytes of audio, not the audio; run "git lfs pull" in that ` +
+        `checkout, or "deno task data get ${utterance.corpus}".`,
+    );
   }
-  if (header.frames === 0) throw new AudioError(file, "it holds no samples");
+  const { rate, channels, frames } = await measure(bytes, file);
   return {
     ...utterance,
     sha256: sha256Hex(bytes),
     bytes: bytes.length,
-    durationSec: header.frames / header.sampleRateHz,
-    sampleRateHz: header.sampleRateHz,
-    channels: header.channels,
+    durationSec: frames / rate,
+    sampleRateHz: rate,
+    channels,
   };
 }
 

@@ -9,9 +9,10 @@
 
 import { promises as fs, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { encodeWav } from "../audio/wav.ts";
 import { UsageError } from "../errors.ts";
 import { canonicalJson, sha256Hex, writeFileAtomic } from "../io.ts";
-import { type Emotion, EMOTIONS, type Utterance, type Waveform } from "../types.ts";
+import { type Emotion, EMOTIONS, type Utterance } from "../types.ts";
 import { type Corpus, fileName, padded, range } from "./corpus.ts";
 import { SENTENCES, speak, speakerSex, VOICE_VERSION } from "./voice.ts";
 
@@ -123,26 +124,6 @@ function settings(options: SynthesisOptions) {
   return { voice: VOICE_VERSION, seed, speakers, sentences, emotions, takes, sampleRateHz, speakerCue };
 }
 
-/** A mono 16-bit WAV file with the plain 44-byte header; the bytes of the corpus are pinned by a test. */
-function wav16(wave: Waveform): Uint8Array {
-  const { samples, sampleRateHz } = wave;
-  const bytes = new Uint8Array(44 + 2 * samples.length);
-  const view = new DataView(bytes.buffer);
-  bytes.set(new TextEncoder().encode("RIFF    WAVEfmt "));
-  view.setUint32(4, bytes.length - 8, true);
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, sampleRateHz, true);
-  view.setUint32(28, 2 * sampleRateHz, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  bytes.set(new TextEncoder().encode("data"), 36);
-  view.setUint32(40, 2 * samples.length, true);
-  for (let i = 0; i < samples.length; i++) view.setInt16(44 + 2 * i, Math.round(samples[i]! * 32767), true);
-  return bytes;
-}
-
 function fileHash(path: string): string | undefined {
   try {
     return sha256Hex(readFileSync(path));
@@ -201,7 +182,7 @@ export async function synthesize(options: SynthesisOptions = {}): Promise<Synthe
     if (there !== undefined && there === sealed[path]) {
       hashes[path] = there;
     } else {
-      const bytes = wav16(speak(request));
+      const bytes = encodeWav(speak(request));
       hashes[path] = sha256Hex(bytes);
       if (there !== hashes[path]) {
         writeFileAtomic(join(dir, path), bytes);
