@@ -1,0 +1,310 @@
+/**
+ * Figures of evaluation: confusion matrices, learning curves, intervals beside published values.
+ *
+ * @module
+ */
+
+import { axis, baseLayout, brief, type FigureOptions, listed, significant, widest } from "./base.ts";
+import { lineFigure, type LineFigureOptions, type LineSeries, type Reference, withReference } from "./charts.ts";
+import { BLUES, classColor, colorAt, INK, MUTED, OKABE_ITO, textOn } from "./color.ts";
+import { formatNumber } from "./ticks.ts";
+import type { Annotation, Figure, ScatterTrace, Shape, Trace } from "./types.ts";
+
+/** Options of {@linkcode confusionFigure}. */
+export interface ConfusionFigureOptions extends FigureOptions {
+  /** Writes the share of the row under each count. */
+  readonly shares?: boolean;
+}
+
+/**
+ * A confusion matrix: rows are true classes, columns predictions, colours the share of the row, text the counts.
+ *
+ * @param labels Names of the classes.
+ * @param matrix Counts, `[truth][prediction]`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const figure = confusionFigure(["angry", "sad"], [[8, 2], [1, 9]]);
+ * assert.match(figure.layout.meta!.description, /angry 80%/);
+ * ```
+ */
+export function confusionFigure(
+  labels: readonly string[],
+  matrix: readonly (readonly number[])[],
+  options: ConfusionFigureOptions = {},
+): Figure {
+  const totals = matrix.map((row) => row.reduce((sum, v) => sum + v, 0));
+  const z = matrix.map((row, r) => row.map((v) => totals[r]! > 0 ? significant(v / totals[r]!, 4) : null));
+  const shares = options.shares ?? labels.length <= 10;
+  const annotations: Annotation[] = matrix.flatMap((row, r) =>
+    row.map((count, c): Annotation => {
+      const share = z[r]![c] ?? 0;
+      return {
+        text: shares && count > 0 ? `${count}<br><sub>${formatNumber(share, ".0%")}</sub>` : String(count),
+        x: labels[c]!,
+        y: labels[r]!,
+        xref: "x",
+        yref: "y",
+        showarrow: false,
+        font: { size: labels.length > 10 ? 10 : 12, color: z[r]![c] === null ? MUTED : textOn(colorAt(BLUES, share)) },
+      };
+    })
+  );
+  const recalls = labels.map((label, i) => `${label} ${totals[i]! > 0 ? formatNumber(z[i]![i]!, ".0%") : "no rows"}`);
+  const size = Math.max(360, 130 + labels.length * 46);
+  return {
+    data: [{
+      type: "heatmap",
+      z,
+      x: labels,
+      y: labels,
+      colorscale: BLUES,
+      zmin: 0,
+      zmax: 1,
+      xgap: 2,
+      ygap: 2,
+      showscale: true,
+      colorbar: {
+        title: { text: "Share of the true class", side: "right" },
+        tickformat: ".0%",
+        thickness: 14,
+        outlinewidth: 0,
+      },
+      hovertemplate: "true %{y}, predicted %{x}: %{z:.1%}<extra></extra>",
+    }],
+    layout: {
+      ...baseLayout({ height: size, width: size + 150, ...options }, `Confusion matrix. Recall: ${listed(recalls)}.`),
+      annotations,
+      xaxis: axis("Predicted", { type: "category", showgrid: false }),
+      yaxis: axis("True", { type: "category", showgrid: false, autorange: "reversed" }),
+    },
+  };
+}
+
+/** One curve of training, or several that are averaged. */
+export interface LearningCurve {
+  /** Name in the legend, for example `validation`. */
+  readonly name: string;
+  /** Values by epoch, one list a run; lists may differ in length. */
+  readonly runs: readonly ArrayLike<number>[];
+  /** CSS colour; from the palette when absent. */
+  readonly color?: string;
+  /** Dash pattern. */
+  readonly dash?: "solid" | "dot" | "dash";
+}
+
+/** Options of {@linkcode learningCurveFigure}. */
+export interface LearningCurveFigureOptions extends LineFigureOptions {
+  /** Epoch (from 1) whose weights were kept. */
+  readonly bestEpoch?: number;
+}
+
+/**
+ * Learning curves over epochs, from 1: the mean of several runs with a band of one standard deviation.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const figure = learningCurveFigure([{ name: "training", runs: [[1, 0.5], [0.8, 0.3]] }], { yTitle: "Loss" });
+ * const line = figure.data.at(-1)!;
+ * assert.deepEqual(line.type === "scatter" && line.y, [0.9, 0.4]);
+ * ```
+ */
+export function learningCurveFigure(
+  curves: readonly LearningCurve[],
+  options: LearningCurveFigureOptions = {},
+): Figure {
+  const series = curves.map((curve, k): LineSeries => {
+    const length = Math.max(0, ...curve.runs.map((run) => run.length));
+    const mean: number[] = [], low: number[] = [], high: number[] = [];
+    for (let epoch = 0; epoch < length; epoch++) {
+      const values = curve.runs.map((run) => run[epoch]).filter((v): v is number =>
+        v !== undefined && Number.isFinite(v)
+      );
+      const average = values.reduce((sum, v) => sum + v, 0) / values.length;
+      const sd = values.length > 1
+        ? Math.sqrt(values.reduce((sum, v) => sum + (v - average) ** 2, 0) / (values.length - 1))
+        : 0;
+      mean.push(average);
+      low.push(average - sd);
+      high.push(average + sd);
+    }
+    return {
+      name: curve.name,
+      x: mean.map((_, i) => i + 1),
+      y: mean,
+      color: curve.color ?? OKABE_ITO[k % OKABE_ITO.length]!,
+      ...(curve.dash ? { dash: curve.dash } : {}),
+      ...(curve.runs.length > 1 ? { band: { low, high } } : {}),
+    };
+  });
+  const figure = lineFigure(series, { xTitle: "Epoch", ...options });
+  if (options.bestEpoch === undefined) return figure;
+  const best = options.bestEpoch;
+  const shape: Shape = {
+    type: "line",
+    xref: "x",
+    yref: "y domain",
+    x0: best,
+    x1: best,
+    y0: 0,
+    y1: 1,
+    layer: "below",
+    line: { color: MUTED, width: 1.5, dash: "dot" },
+  };
+  const label: Annotation = {
+    text: `kept: epoch ${best}`,
+    x: best,
+    y: 1,
+    xref: "x",
+    yref: "y domain",
+    xanchor: "left",
+    yanchor: "top",
+    xshift: 4,
+    showarrow: false,
+    font: { size: 11, color: MUTED },
+  };
+  return {
+    data: figure.data,
+    layout: {
+      ...figure.layout,
+      shapes: [...(figure.layout.shapes ?? []), shape],
+      annotations: [...(figure.layout.annotations ?? []), label],
+    },
+  };
+}
+
+/** One row of a {@linkcode forestFigure}. */
+export interface ForestRow {
+  /** Name of the row. */
+  readonly label: string;
+  /** The estimate. */
+  readonly value: number;
+  /** Ends of its interval. */
+  readonly interval?: readonly [number, number];
+  /** What it is an instance of, for example the protocol: one colour and one line in the legend a group. */
+  readonly group?: string;
+  /** The published value, drawn as a hollow diamond. */
+  readonly published?: number;
+}
+
+/** Options of {@linkcode forestFigure}. */
+export interface ForestFigureOptions extends FigureOptions {
+  /** Title of the value axis. */
+  readonly xTitle?: string;
+  /** Ends of the value axis. */
+  readonly range?: readonly [number, number];
+  /** A vertical line, for example the chance level. */
+  readonly reference?: Reference;
+  /** Format of the numbers at the right, d3's notation. */
+  readonly format?: string;
+}
+
+/**
+ * Estimates with their intervals, one a row, the first on top; rows of equal label share a line.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const figure = forestFigure([{ label: "study 000", value: 0.61, interval: [0.44, 0.76], published: 0.667 }]);
+ * assert.ok(figure.data.some((trace) => trace.name === "published"));
+ * ```
+ */
+export function forestFigure(rows: readonly ForestRow[], options: ForestFigureOptions = {}): Figure {
+  const { format = ".2f" } = options;
+  const labels = [...new Set(rows.map((r) => r.label))];
+  const groups = [...new Set(rows.map((r) => r.group ?? ""))];
+  const spread = groups.length > 1 ? 0.5 : 0;
+  const place = (row: ForestRow) =>
+    labels.indexOf(row.label) +
+    (spread > 0 ? (groups.indexOf(row.group ?? "") / (groups.length - 1) - 0.5) * spread : 0);
+  const symbols = ["circle", "square", "triangle-up", "cross"] as const;
+  const data: Trace[] = groups.map((group, k): ScatterTrace => {
+    const own = rows.filter((r) => (r.group ?? "") === group);
+    const color = classColor(group, k);
+    return {
+      type: "scatter",
+      mode: "markers",
+      name: group || "reproduced",
+      x: own.map((r) => significant(r.value)),
+      y: own.map((r) => Number(place(r).toFixed(3))),
+      marker: { color, size: 9, symbol: symbols[k % symbols.length]! },
+      error_x: {
+        type: "data",
+        symmetric: false,
+        array: own.map((r) => r.interval ? significant(r.interval[1] - r.value) : 0),
+        arrayminus: own.map((r) => r.interval ? significant(r.value - r.interval[0]) : 0),
+        color,
+        thickness: 2,
+        width: 5,
+      },
+      text: own.map((r) => `${r.label}${group ? `, ${group}` : ""}`),
+      hovertemplate: "%{text}: %{x}<extra></extra>",
+    };
+  });
+  const claimed = rows.filter((r) => r.published !== undefined);
+  if (claimed.length > 0) {
+    data.push({
+      type: "scatter",
+      mode: "markers",
+      name: "published",
+      x: claimed.map((r) => significant(r.published!)),
+      y: claimed.map((r) => Number(place(r).toFixed(3))),
+      marker: { color: INK, size: 10, symbol: "diamond-open", line: { width: 1.5 } },
+      text: claimed.map((r) => r.label),
+      hovertemplate: "%{text}, published: %{x}<extra></extra>",
+    });
+  }
+  const numbers = rows.map((r) =>
+    formatNumber(r.value, format) +
+    (r.interval ? ` [${formatNumber(r.interval[0], format)}, ${formatNumber(r.interval[1], format)}]` : "")
+  );
+  const annotations = rows.map((r, i): Annotation => ({
+    text: numbers[i]!,
+    x: 1,
+    y: Number(place(r).toFixed(3)),
+    xref: "x domain",
+    yref: "y",
+    xanchor: "left",
+    yanchor: "middle",
+    xshift: 10,
+    showarrow: false,
+    font: { size: 11 },
+  }));
+  const legend = groups.length > 1 || claimed.length > 0;
+  const layout = baseLayout(
+    {
+      height: 110 + (legend ? 26 : 0) + (options.title ? 30 : 0) +
+        labels.length * (groups.length > 1 ? 22 * groups.length : 34),
+      ...options,
+    },
+    `Estimates: ${
+      rows.map((r, i) =>
+        `${r.label}${r.group ? `, ${r.group}` : ""} ${numbers[i]}${
+          r.published === undefined ? "" : `, published ${brief(r.published)}`
+        }`
+      ).join("; ")
+    }.`,
+    legend,
+  );
+  return {
+    data,
+    layout: withReference(
+      {
+        ...layout,
+        margin: { ...layout.margin, r: Math.ceil(widest(numbers, 11) + 24) },
+        annotations,
+        xaxis: axis(options.xTitle, options.range ? { range: options.range } : {}),
+        yaxis: axis(undefined, {
+          tickvals: labels.map((_, i) => i),
+          ticktext: labels,
+          range: [labels.length - 0.4, -0.6],
+          showgrid: false,
+        }),
+      },
+      options.reference,
+      "x",
+    ),
+  };
+}
