@@ -100,6 +100,11 @@ export interface Corpus {
    * @returns the utterance, its `path` as given; undefined when this is not a file of this corpus.
    */
   readonly parse: (path: string) => Utterance | undefined;
+  /**
+   * The key that a recording has in {@linkcode ExpectedPart.keys}; absent where that is its own key. Some copies of a
+   * corpus call a recording otherwise than the original does.
+   */
+  readonly canonicalKey?: (utterance: Utterance) => string;
   /** The canonical labels that occur, in the corpus's own order. */
   readonly emotions: readonly Emotion[];
   /** The speakers. */

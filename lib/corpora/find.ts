@@ -157,7 +157,10 @@ export async function findOnShelf(shelf: readonly Corpus[], dir: string): Promis
         utterances: [...part.first.values()].sort((a, b) => byCodeUnits(a.key, b.key)),
         copies: part.copies,
         ...(expected === undefined ? {} : { expected }),
-        ...missingOf(expected, new Set(part.first.keys())),
+        ...missingOf(
+          expected,
+          new Set(corpus.canonicalKey ? [...part.first.values()].map(corpus.canonicalKey) : part.first.keys()),
+        ),
       });
     }
   }

@@ -8,11 +8,15 @@ import type { Corpus } from "./corpus.ts";
 import { findOnShelf, type FoundCorpora } from "./find.ts";
 import { indexOnShelf, type IndexOptions } from "./indexing.ts";
 import type { Manifest } from "./manifest.ts";
+import { cremaD } from "./crema-d.ts";
+import { emoDb } from "./emo-db.ts";
 import { ravdess } from "./ravdess.ts";
+import { savee } from "./savee.ts";
 import { synthetic } from "./synthetic.ts";
+import { tess } from "./tess.ts";
 
 /** The corpora that serlab knows, in the order of its tables. */
-export const corpora: readonly Corpus[] = [ravdess, synthetic];
+export const corpora: readonly Corpus[] = [ravdess, cremaD, tess, savee, emoDb, synthetic];
 
 /**
  * Finds the corpora under a folder by the names of their files, at any depth.
@@ -49,6 +53,7 @@ export function indexCorpus(dir: string, options: IndexOptions = {}): Promise<Ma
 
 export type { Corpus, DownloadSource, ExpectedPart, Licence, Oddity, Speaker } from "./corpus.ts";
 export { describeMissing, type FoundCorpora, type FoundCorpus } from "./find.ts";
+export { type LabelMap, labelMaps, mapLabel } from "./labels.ts";
 export type { IndexOptions } from "./indexing.ts";
 export { type Manifest, manifestHash, orderRows, readManifest, writeManifest } from "./manifest.ts";
 export { type SynthesisOptions, synthesize, type SyntheticCorpus } from "./synthetic.ts";

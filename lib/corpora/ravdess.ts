@@ -136,7 +136,7 @@ export const ravdess: Corpus = {
     },
     {
       keys: ["ravdess/03-01-02-01-01-02-01", "ravdess/03-01-08-01-02-02-01"],
-      what: "Two files of Actor 01 are stereo, although the corpus is mono.",
+      what: "A few files, these two of Actor 01 among them, are stereo, although the corpus is mono.",
     },
     { keys: [], what: "Neutral has half as many recordings as every other class, for it has no strong intensity." },
     { keys: [], what: "Actor 18 recorded no song." },
