@@ -379,6 +379,17 @@ export function speakerScores(rows: readonly ScoredRow[]): ReadonlyMap<string, P
   return new Map(counts.speakers.map((speaker, i) => [speaker, pooled(counts, [i])]));
 }
 
+/** Mean over runs of what a run's rows give; a run without such rows does not count. */
+function meanOver(runs: readonly (readonly ScoredRow[])[], of: (rows: readonly ScoredRow[]) => number | null): number {
+  const values = runs.map(of).filter((value) => value !== null);
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function shareRight(rows: readonly ScoredRow[]): number | null {
+  if (rows.length === 0) return null;
+  return rows.filter((row) => row.prediction === row.truth).length / rows.length;
+}
+
 /**
  * Intervals for clips that were split at random: Wilson's for the accuracy, with the number of recordings as n (rows
  * made from one recording count once); for the UAR the interval that follows from the Wilson intervals of the classes'
@@ -387,24 +398,29 @@ export function speakerScores(rows: readonly ScoredRow[]): ReadonlyMap<string, P
  * The UAR is a mean of K independent proportions rₖ with Wilson limits lₖ, uₖ; its limits are
  * mean − √Σ(rₖ − lₖ)² / K and mean + √Σ(uₖ − rₖ)² / K.
  *
+ * Of several runs (seeds) the mean is taken, with the n of one run (the smallest): seeds are never pooled into a larger
+ * n.
+ *
  * Source: G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures: a general approach",
  * Statistics in Medicine 27, 2008 (MOVER).
  *
- * @throws {RangeError} without rows.
+ * @param runs The rows of every run; for one run, `[rows]`.
+ * @throws {RangeError} when there is no run or a run has no rows.
  */
-export function clipIntervals(rows: readonly ScoredRow[]): ScoreIntervals {
-  if (rows.length === 0) throw new RangeError("an interval needs at least one row.");
-  const recordings = new Set(rows.map((row) => row.parent)).size;
-  const right = rows.filter((row) => row.prediction === row.truth).length;
-  const accuracy = wilsonInterval(right / rows.length * recordings, recordings);
+export function clipIntervals(runs: readonly (readonly ScoredRow[])[]): ScoreIntervals {
+  checkRuns(runs);
+  const recordingsOf = (rows: readonly ScoredRow[]): number => new Set(rows.map((row) => row.parent)).size;
+  const smallest = (counts: readonly number[]): number => Math.min(...counts.filter((count) => count > 0));
+  const recordings = smallest(runs.map(recordingsOf));
+  const accuracy = wilsonInterval(meanOver(runs, shareRight) * recordings, recordings);
   let sum = 0;
   let below = 0;
   let above = 0;
-  const classes = [...new Set(rows.map((row) => row.truth))].sort();
+  const classes = [...new Set(runs.flat().map((row) => row.truth))].sort();
   for (const label of classes) {
-    const own = rows.filter((row) => row.truth === label);
-    const n = new Set(own.map((row) => row.parent)).size;
-    const recall = own.filter((row) => row.prediction === label).length / own.length;
+    const own = runs.map((rows) => rows.filter((row) => row.truth === label));
+    const n = smallest(own.map(recordingsOf));
+    const recall = meanOver(own, shareRight);
     const [low, high] = wilsonInterval(recall * n, n);
     sum += recall;
     below += (recall - low) ** 2;
@@ -413,10 +429,16 @@ export function clipIntervals(rows: readonly ScoredRow[]): ScoreIntervals {
   const k = classes.length;
   return {
     interval: { accuracy, uar: [clip((sum - Math.sqrt(below)) / k), clip((sum + Math.sqrt(above)) / k)] },
-    kind: recordings < rows.length ? "wilson-by-recording" : "wilson",
+    kind: runs.some((rows) => recordingsOf(rows) < rows.length) ? "wilson-by-recording" : "wilson",
     recordings,
-    speakers: new Set(rows.map((row) => row.speaker)).size,
+    speakers: smallest(runs.map((rows) => new Set(rows.map((row) => row.speaker)).size)),
   };
+}
+
+function checkRuns(runs: readonly (readonly ScoredRow[])[]): void {
+  if (runs.length === 0 || runs.some((rows) => rows.length === 0)) {
+    throw new RangeError("an interval needs at least one row in every run.");
+  }
 }
 
 /**
@@ -424,12 +446,15 @@ export function clipIntervals(rows: readonly ScoredRow[]): ScoreIntervals {
  * ({@linkcode BOOTSTRAP_SAMPLES} resamples of whole speakers, pooled as the score is), with 4 to 9 a t interval over
  * the speakers' scores, with fewer only their range.
  *
- * The bootstrap draws from a fixed stream, so that an interval follows from the rows alone.
+ * The bootstrap draws from a fixed stream, so that an interval follows from the rows alone. Of several runs (seeds) a
+ * speaker's rows are taken together: the speakers stay the units, and seeds make no larger n.
  *
- * @throws {RangeError} without rows.
+ * @param runs The rows of every run; for one run, `[rows]`.
+ * @throws {RangeError} when there is no run or a run has no rows.
  */
-export function speakerIntervals(rows: readonly ScoredRow[]): ScoreIntervals {
-  if (rows.length === 0) throw new RangeError("an interval needs at least one row.");
+export function speakerIntervals(runs: readonly (readonly ScoredRow[])[]): ScoreIntervals {
+  checkRuns(runs);
+  const rows = runs.flat();
   const counts = countBySpeaker(rows);
   const k = counts.speakers.length;
   const base = { recordings: new Set(rows.map((row) => row.parent)).size, speakers: k };

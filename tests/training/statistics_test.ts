@@ -94,12 +94,12 @@ Deno.test("the linter's width of a test is Wilson's at one half", () => {
 
 Deno.test("independent clips have Wilson's interval; four copies of every clip have the same one, not a narrower", () => {
   const rows = draw(new RandomState(1), 4, 40, () => 0.6);
-  const plain = clipIntervals(rows);
+  const plain = clipIntervals([rows]);
   const right = rows.filter((row) => row.truth === row.prediction).length;
   assert.equal(plain.kind, "wilson");
   assert.equal(plain.recordings, 160);
   assert.deepEqual(plain.interval.accuracy, wilsonInterval(right, 160));
-  const copied = clipIntervals(rows.flatMap((row) => [row, row, row, row]));
+  const copied = clipIntervals([rows.flatMap((row) => [row, row, row, row])]);
   assert.equal(copied.kind, "wilson-by-recording");
   assert.equal(copied.recordings, 160);
   near(copied.interval.accuracy[0], plain.interval.accuracy[0], 1e-12);
@@ -112,7 +112,7 @@ Deno.test("the UAR's interval is Wilson's for one class, and covers the truth as
     truth: "a",
     prediction: row.prediction === "x" ? "x" : "a",
   }));
-  const one = clipIntervals(single).interval;
+  const one = clipIntervals([single]).interval;
   near(one.uar[0], one.accuracy[0], 1e-12);
   near(one.uar[1], one.accuracy[1], 1e-12);
   // Classes of very unequal recall and size: the UAR's truth is the mean recall.
@@ -130,7 +130,7 @@ Deno.test("the UAR's interval is Wilson's for one class, and covers the truth as
         rows.push({ parent: `${label}${j}`, speaker: "s", truth: label, prediction });
       }
     }
-    const [low, high] = clipIntervals(rows).interval.uar;
+    const [low, high] = clipIntervals([rows]).interval.uar;
     if (low <= truth && truth <= high) covered++;
   }
   near(covered / rounds, 0.95, 0.02);
@@ -148,7 +148,7 @@ Deno.test("by speaker: bootstrap from ten speakers on, a t interval from four, t
   };
   for (const [k, kind] of Object.entries(kinds)) {
     const rows = draw(rng, Number(k), 40, () => 0.5);
-    const found = speakerIntervals(rows);
+    const found = speakerIntervals([rows]);
     assert.equal(found.kind, kind);
     assert.equal(found.speakers, Number(k));
     assert.equal(found.recordings, 40 * Number(k));
@@ -156,7 +156,7 @@ Deno.test("by speaker: bootstrap from ten speakers on, a t interval from four, t
     if (kind === "speaker-range") assert.deepEqual(found.interval.accuracy, [Math.min(...each), Math.max(...each)]);
     if (kind === "speaker-t") assert.deepEqual(found.interval.accuracy, tInterval(each));
     // The order of rows and the names of speakers do not count.
-    assert.deepEqual(speakerIntervals([...rows].reverse()), found);
+    assert.deepEqual(speakerIntervals([[...rows].reverse()]), found);
   }
 });
 
@@ -171,8 +171,8 @@ Deno.test("the t interval of four speakers is the textbook's", () => {
 Deno.test("the bootstrap over speakers is as wide as speakers differ, not as clips are many", () => {
   // Speakers of 0.3 or 0.7, 200 clips each: the clips' own interval would be ± 2 points.
   const rows = draw(new RandomState(5), 24, 200, (s) => s % 2 ? 0.3 : 0.7);
-  const bySpeaker = speakerIntervals(rows).interval.accuracy;
-  const byClip = clipIntervals(rows).interval.accuracy;
+  const bySpeaker = speakerIntervals([rows]).interval.accuracy;
+  const byClip = clipIntervals([rows]).interval.accuracy;
   const each = [...speakerScores(rows).values()].map((score) => score.accuracy);
   const expected = 2 * 1.96 * meanSd(each).sd! / Math.sqrt(24);
   near(bySpeaker[1] - bySpeaker[0], expected, 0.1 * expected);
@@ -271,4 +271,28 @@ Deno.test("a difference of the minimum detectable size is found with the power s
     }
     near(found / rounds, 0.8, 0.08);
   }
+});
+
+Deno.test("several seeds give the interval of their mean and never a larger n", () => {
+  const rng = new RandomState(10);
+  const runs = Array.from({ length: 5 }, () => draw(rng, 6, 20, () => 0.5));
+  const mean = runs.reduce((sum, rows) => sum + rows.filter((row) => row.truth === row.prediction).length / 120, 0) / 5;
+  const clips = clipIntervals(runs);
+  assert.equal(clips.recordings, 120);
+  near(clips.interval.accuracy[0], wilsonInterval(mean * 120, 120)[0], 1e-12);
+  // Other test clips for every seed: still the n of one run.
+  const others = runs.map((rows, seed) => rows.map((row) => ({ ...row, parent: `${seed}/${row.parent}` })));
+  assert.deepEqual(clipIntervals(others).interval, clips.interval);
+  // The same run five times is worth one run.
+  assert.deepEqual(clipIntervals([runs[0]!, runs[0]!]).interval, clipIntervals([runs[0]!]).interval);
+  const speaker = speakerIntervals([runs[0]!]);
+  const repeated = speakerIntervals([runs[0]!, runs[0]!, runs[0]!]);
+  near(repeated.interval.accuracy[0], speaker.interval.accuracy[0], 1e-12);
+  assert.equal(repeated.speakers, 6);
+  const means = [0, 1, 2, 3, 4, 5].map((s) =>
+    runs.reduce((sum, rows) => sum + speakerScores(rows).get(`s${s}`)!.accuracy, 0) / 5
+  );
+  near(speakerIntervals(runs).interval.accuracy[1], tInterval(means)[1], 1e-12);
+  assert.throws(() => clipIntervals([]), RangeError);
+  assert.throws(() => speakerIntervals([[]]), RangeError);
 });
