@@ -5,10 +5,8 @@
  */
 
 import process from "node:process";
-import { installNative } from "../engine/native.ts";
-import { HOW_TO_GET_NATIVE } from "../engine/tf.ts";
-import { EngineError } from "../errors.ts";
 import { ensureTool, TOOLS } from "../setup/tools.ts";
+import { type Part, setUpEngine } from "./engine.ts";
 
 /** Options of the command. */
 export interface SetupOptions {
@@ -18,28 +16,6 @@ export interface SetupOptions {
   readonly quiet?: boolean;
   /** One JSON object. */
   readonly json?: boolean;
-}
-
-/** One part that setup looked after. */
-interface Part {
-  readonly name: string;
-  readonly available: boolean;
-  readonly detail: string;
-}
-
-/** Makes sure that native TensorFlow is there, or says in one line why wasm will compute. */
-export async function setUpEngine(quiet: boolean): Promise<Part> {
-  const log = (line: string): void => console.error(line);
-  try {
-    const { detail } = await installNative(log);
-    if (!quiet) console.error(`engine: native, ${detail}`);
-    return { name: "engine", available: true, detail };
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    const reason = error.message.replace(/\.$/, "");
-    console.error(`engine: wasm, because native TensorFlow could not be had (${reason}); ${HOW_TO_GET_NATIVE}`);
-    return { name: "engine", available: false, detail: reason };
-  }
 }
 
 /** Installs what is missing and can be had; never fails because a part cannot, it says so. */
