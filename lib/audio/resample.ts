@@ -23,6 +23,9 @@ const CUTOFF = 0.956872;
 /** Rows of the interpolator that are kept exactly; ratios with more phases mix the two nearest of as many rows. */
 const MAX_ROWS = 4096;
 
+/** Largest ratio of the two rates; a larger one is a mistake, and its filter would be as long as the recording. */
+const MAX_RATIO = 768;
+
 /** Plans that are kept (a plan holds the filters of one pair of rates, about half a megabyte). */
 const MAX_PLANS = 8;
 
@@ -326,7 +329,7 @@ function planFor(fromHz: number, toHz: number): Plan {
  *
  * @param wave Mono audio; where it has the wanted rate already it is returned as it is.
  * @param toHz The new rate, a whole number of Hz from 1 to 768,000.
- * @throws {AudioError} when one of the rates is not such a number.
+ * @throws {AudioError} when one of the rates is not such a number, or their ratio is above 768.
  *
  * @example
  * ```ts
@@ -348,6 +351,9 @@ export function resample(wave: Waveform, toHz: number): Waveform {
     }
   }
   if (fromHz === toHz) return wave;
+  if (Math.max(fromHz, toHz) > MAX_RATIO * Math.min(fromHz, toHz)) {
+    throw new AudioError("resample", `from ${fromHz} to ${toHz} Hz is a ratio above ${MAX_RATIO}`);
+  }
   const length = Math.ceil(samples.length * (toHz / fromHz));
   const out = new Float32Array(length);
   // soxr rounds the length where librosa takes the ceiling, and librosa fills the one sample between them with zero.

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { AudioError } from "../errors.ts";
 import type { Waveform } from "../types.ts";
 
 /** The containers that {@linkcode DecodedAudio} can come from. */
-export type Container = "wav" | "aiff" | "flac" | "mp3" | "ogg-vorbis" | "ogg-opus" | "webm-opus" | "mp4-aac" | "aac";
+export type Container = "wav" | "aiff" | "flac" | "mp3" | "ogg-vorbis" | "ogg-opus" | "webm-opus" | "m4a" | "aac";
 
 /** A decoded file: every channel at the file's own rate. */
 export interface DecodedAudio {
@@ -21,8 +22,45 @@ export interface DecodedAudio {
   readonly encoding: string;
 }
 
+/** Lowest sampling rate that is taken for real, in Hz. */
+export const MIN_SAMPLE_RATE_HZ = 1_000;
+
 /** Highest sampling rate that is taken for real, in Hz. */
 export const MAX_SAMPLE_RATE_HZ = 768_000;
+
+/** Most samples over all channels that one file may decode to: 1 GiB of floats, an hour and a half at 48 kHz mono. */
+const MAX_SAMPLES = 2 ** 28;
+
+/**
+ * Refuses what a header says of rate, channels and length where no recording is like that, before anything is allocated.
+ *
+ * @param claim What the header (or the decoder so far) says; `frames` are samples a channel.
+ * @param fileBytes Size of the file: compressed audio holds at most some hundred samples a byte, so a small file that
+ * claims to hold hours is corrupt or hostile.
+ * @param file Name of the file, for the error.
+ * @throws {AudioError} naming the value and the rule.
+ */
+export function requirePlausible(
+  claim: { sampleRateHz: number; channels: number; frames: number },
+  fileBytes: number,
+  file: string,
+): void {
+  const { sampleRateHz, channels, frames } = claim;
+  if (!(sampleRateHz >= MIN_SAMPLE_RATE_HZ && sampleRateHz <= MAX_SAMPLE_RATE_HZ)) {
+    throw new AudioError(
+      file,
+      `its header declares ${sampleRateHz} Hz; rates from ${MIN_SAMPLE_RATE_HZ} to ${MAX_SAMPLE_RATE_HZ} Hz are read`,
+    );
+  }
+  if (channels < 1) throw new AudioError(file, "its header declares 0 channels");
+  const most = Math.min(MAX_SAMPLES, 2 ** 22 + 512 * fileBytes);
+  if (frames * channels > most) {
+    throw new AudioError(
+      file,
+      `declares ${frames} samples in ${channels} channels; a file of ${fileBytes} bytes may hold ${most} in all`,
+    );
+  }
+}
 
 /**
  * Down-mixes to one channel by the mean of the channels, as librosa.to_mono 0.11 does (float32 sums).

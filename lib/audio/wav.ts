@@ -8,8 +8,9 @@
 
 import { AudioError } from "../errors.ts";
 import type { Waveform } from "../types.ts";
+import { describeNonAudio, tagAt, viewOf } from "./bytes.ts";
 import { bytesPerSample, deinterleave, type PcmEncoding } from "./pcm.ts";
-import { type DecodedAudio, MAX_SAMPLE_RATE_HZ } from "./types.ts";
+import { type DecodedAudio, MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, requirePlausible } from "./types.ts";
 
 const FORMAT_PCM = 1;
 const FORMAT_FLOAT = 3;
@@ -50,28 +51,6 @@ export interface WavHeader {
   readonly littleEndian: boolean;
 }
 
-/** Four characters at a position, as text. */
-function tagAt(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, bytes[at + 3] ?? 0);
-}
-
-/** Says what a file that is no audio file looks like, in the words that help its owner. */
-export function describeNonAudio(bytes: Uint8Array): string {
-  if (bytes.length === 0) return "is empty (0 bytes)";
-  const text = new TextDecoder("latin1").decode(bytes.subarray(0, 256)).trimStart().toLowerCase();
-  if (text.startsWith("version https://git-lfs")) {
-    return "is a Git LFS pointer, not audio; fetch the real file (git lfs pull)";
-  }
-  if (/^(<!doctype html|<html|<head|<body)/.test(text)) {
-    return "is an HTML page, not audio; the download was probably answered by a web page";
-  }
-  if (/^(<\?xml|<error)/.test(text)) return "is an XML document, not audio";
-  if (text.startsWith("{") || text.startsWith("[")) return "is JSON, not audio";
-  if (text.startsWith("pk\x03\x04")) return "is a ZIP archive, not audio";
-  if (bytes.subarray(0, 256).every((byte) => byte === 0)) return "starts with zeros only and is not audio";
-  return "is not audio of a kind that is read (WAV, AIFF, FLAC, MP3, Ogg Vorbis or Opus, WebM Opus, M4A, AAC)";
-}
-
 /** True where the bytes start as a WAV file (RIFF, RIFX, RF64 or BW64 with form type WAVE). */
 export function isWav(bytes: Uint8Array): boolean {
   return ["RIFF", "RIFX", "RF64", "BW64"].includes(tagAt(bytes, 0)) && tagAt(bytes, 8) === "WAVE";
@@ -104,7 +83,7 @@ export function parseWavHeader(bytes: Uint8Array, file: string, options: { total
   const form = tagAt(bytes, 0);
   const littleEndian = form !== "RIFX";
   const wide = form === "RF64" || form === "BW64";
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const u16 = (at: number) => view.getUint16(at, littleEndian);
   const u32 = (at: number) => view.getUint32(at, littleEndian);
   const riffSize = u32(4);
@@ -135,6 +114,7 @@ export function parseWavHeader(bytes: Uint8Array, file: string, options: { total
       const frameBytes = bytesPerSample(format.encoding) * format.channels;
       const frames = Math.floor(size / frameBytes);
       if (frames === 0) throw new AudioError(file, "holds no samples");
+      requirePlausible({ ...format, frames }, totalBytes, file);
       return { ...format, dataStart: start, dataBytes: frames * frameBytes, frames, littleEndian };
     }
     if (tag === "ds64" && wide && declared >= 28 && start + 28 <= bytes.length) {
@@ -161,13 +141,7 @@ export function parseWavHeader(bytes: Uint8Array, file: string, options: { total
     const sampleRateHz = u32(start + 4);
     const blockAlign = u16(start + 12);
     const bits = u16(start + 14);
-    if (channels === 0) throw new AudioError(file, "its header declares 0 channels");
-    if (sampleRateHz === 0 || sampleRateHz > MAX_SAMPLE_RATE_HZ) {
-      throw new AudioError(
-        file,
-        `its header declares ${sampleRateHz} Hz; rates from 1 to ${MAX_SAMPLE_RATE_HZ} Hz are read`,
-      );
-    }
+    requirePlausible({ sampleRateHz, channels, frames: 0 }, totalBytes, file);
     // The sub-format is a GUID whose first two bytes are the format code of old.
     if (code === FORMAT_EXTENSIBLE && size >= 40) code = u16(start + 24);
     // Samples of odd widths (12, 20 bits) are left-justified in whole bytes.
@@ -243,7 +217,7 @@ export interface EncodeWavOptions {
 /**
  * Encodes mono audio as a WAV file; equal samples give equal bytes.
  *
- * @throws {AudioError} when a sample is NaN or infinite, or the rate is not a whole number of Hz from 1 to 768,000.
+ * @throws {AudioError} when a sample is NaN or infinite, or the rate is not a whole number of Hz from 1,000 to 768,000.
  *
  * @example
  * ```ts
@@ -256,10 +230,10 @@ export interface EncodeWavOptions {
 export function encodeWav(wave: Waveform, options: EncodeWavOptions = {}): Uint8Array {
   const { samples, sampleRateHz } = wave;
   const float = options.encoding === "float32";
-  if (!Number.isInteger(sampleRateHz) || sampleRateHz < 1 || sampleRateHz > MAX_SAMPLE_RATE_HZ) {
+  if (!Number.isInteger(sampleRateHz) || sampleRateHz < MIN_SAMPLE_RATE_HZ || sampleRateHz > MAX_SAMPLE_RATE_HZ) {
     throw new AudioError(
       "waveform",
-      `its rate is ${sampleRateHz} Hz; a WAV file needs a whole number from 1 to 768000`,
+      `its rate is ${sampleRateHz} Hz; a whole number from ${MIN_SAMPLE_RATE_HZ} to ${MAX_SAMPLE_RATE_HZ} is needed`,
     );
   }
   const bad = samples.findIndex((x) => !Number.isFinite(x));

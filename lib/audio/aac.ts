@@ -1,0 +1,415 @@
+/**
+ * AAC in M4A (MP4) files, fragmented ones included, and in ADTS streams. Boxes and frames are read and checked here;
+ * FAAD2 in WebAssembly, loaded on first use, decodes the access units.
+ *
+ * Sources: ISO/IEC 14496-12 (boxes), 14496-14 (esds), 14496-3 (AudioSpecificConfig, ADTS).
+ *
+ * @module
+ */
+
+import { AudioError } from "../errors.ts";
+import { id3Length, loadCodec, tagAt, viewOf } from "./bytes.ts";
+import { requireFinite } from "./pcm.ts";
+import { type Container, type DecodedAudio, requirePlausible } from "./types.ts";
+
+const RATES_HZ = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350] as const;
+
+/** Samples of an access unit. */
+const UNIT_SAMPLES = 1024;
+
+/** True where the bytes start as an MP4 file. */
+export function isMp4(bytes: Uint8Array): boolean {
+  return tagAt(bytes, 4) === "ftyp" || (tagAt(bytes, 4) === "moov" && bytes.length > 16);
+}
+
+/** True where the bytes start as an ADTS stream, with or without an ID3 tag before it. */
+export function isAdts(bytes: Uint8Array): boolean {
+  const at = id3Length(bytes);
+  return bytes[at] === 0xff && (bytes[at + 1]! & 0xf6) === 0xf0 && (bytes[at + 2]! >> 2 & 15) < RATES_HZ.length;
+}
+
+interface Box {
+  readonly type: string;
+  /** Place of the box itself, and of its content. */
+  readonly at: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The boxes that lie one after the other in a stretch of the file. */
+function* boxesIn(bytes: Uint8Array, from: number, to: number, file: string): Generator<Box> {
+  const view = viewOf(bytes);
+  for (let at = from; at + 8 <= to;) {
+    let size = view.getUint32(at);
+    let start = at + 8;
+    if (size === 1 && start + 8 <= to) {
+      size = view.getUint32(start) * 2 ** 32 + view.getUint32(start + 4);
+      start += 8;
+    } else if (size === 0) size = to - at;
+    const end = at + size;
+    const type = tagAt(bytes, at + 4);
+    if (size < start - at) throw new AudioError(file, `is corrupt: the box at byte ${at} has a size of ${size} bytes`);
+    if (end > to) {
+      throw new AudioError(
+        file,
+        to === bytes.length
+          ? `is truncated: ${end - to} bytes of its ${JSON.stringify(type)} box are missing`
+          : `is corrupt: the box at byte ${at} is larger than the one around it`,
+      );
+    }
+    yield { type, at, start, end };
+    at = end;
+  }
+}
+
+interface Track {
+  codec: string;
+  sound: boolean;
+  id: number;
+  asc: Uint8Array | undefined;
+  /** Contents of the boxes that say which part of the decoded audio is meant. */
+  trim: { elst?: Uint8Array; mdhd?: Uint8Array; stts?: Uint8Array };
+  tables: { stsz?: Uint8Array; stsc?: Uint8Array; stco?: Uint8Array; co64?: Uint8Array };
+}
+
+/** The AudioSpecificConfig in an esds box: descriptor 3 holds 4 holds 5. */
+function configIn(esds: Uint8Array): Uint8Array | undefined {
+  let at = 4;
+  for (;;) {
+    const tag = esds[at++];
+    let size = 0;
+    for (let i = 0; i < 4; i++) {
+      const byte = esds[at++] ?? 0;
+      size = size << 7 | byte & 0x7f;
+      if (byte < 0x80) break;
+    }
+    if (tag === undefined || at + size > esds.length) return undefined;
+    if (tag === 5) return size >= 2 ? esds.slice(at, at + size) : undefined;
+    if (tag === 3) {
+      const flags = esds[at + 2] ?? 0;
+      at += 3 + (flags & 0x80 ? 2 : 0) + (flags & 0x20 ? 2 : 0);
+      if (flags & 0x40) at += 1 + (esds[at] ?? 0);
+    } else if (tag === 4) at += 13;
+    else at += size;
+  }
+}
+
+/**
+ * Decodes the AAC track of an M4A (MP4) file.
+ *
+ * The edit list's part is given where there is one, so that the encoder's delay and padding are left out.
+ *
+ * @param bytes The whole file.
+ * @param file Its name, for errors.
+ * @throws {AudioError} when it is truncated or corrupt, or has no AAC track.
+ */
+export async function decodeMp4(bytes: Uint8Array, file: string): Promise<DecodedAudio> {
+  const view = viewOf(bytes);
+  const tracks: Track[] = [];
+  const units: Uint8Array[] = [];
+  let mvhd: Uint8Array | undefined;
+  let ilst: Uint8Array | undefined;
+  const defaultSizes = new Map<number, number>();
+  const fragments: Box[] = [];
+
+  const walk = (from: number, to: number) => {
+    for (const box of boxesIn(bytes, from, to, file)) {
+      const body = bytes.subarray(box.start, box.end);
+      const track = tracks.at(-1);
+      switch (box.type) {
+        case "trak":
+          tracks.push({ codec: "", sound: false, id: 0, asc: undefined, trim: {}, tables: {} });
+          walk(box.start, box.end);
+          break;
+        case "moov":
+        case "mdia":
+        case "minf":
+        case "stbl":
+        case "edts":
+        case "mvex":
+        case "udta":
+          walk(box.start, box.end);
+          break;
+        case "meta":
+          // ISO's has four bytes of version and flags before its boxes, QuickTime's has none.
+          walk(box.start + (tagAt(body, 4) === "hdlr" ? 0 : 4), box.end);
+          break;
+        case "mvhd":
+          mvhd = body;
+          break;
+        case "ilst":
+          ilst = body;
+          break;
+        case "tkhd":
+          if (track && body.length >= 24) track.id = viewOf(body).getUint32(body[0] === 1 ? 20 : 12);
+          break;
+        case "hdlr":
+          if (track && tagAt(body, 8) === "soun") track.sound = true;
+          break;
+        case "stsd":
+          if (track && body.length >= 8) walkEntry(track, box.start + 8, box.end);
+          break;
+        case "elst":
+        case "mdhd":
+        case "stts":
+          if (track) track.trim[box.type] = body;
+          break;
+        case "stsz":
+        case "stsc":
+        case "stco":
+        case "co64":
+          if (track) track.tables[box.type] = body;
+          break;
+        case "trex":
+          if (body.length >= 24) defaultSizes.set(viewOf(body).getUint32(4), viewOf(body).getUint32(16));
+          break;
+        case "moof":
+          fragments.push(box);
+          break;
+      }
+    }
+  };
+  const walkEntry = (track: Track, from: number, to: number) => {
+    for (const entry of boxesIn(bytes, from, to, file)) {
+      track.codec ||= entry.type;
+      if (entry.type !== "mp4a" || entry.end - entry.start < 28) continue;
+      // QuickTime's versions 1 and 2 of the sound description are longer.
+      const extra = [0, 16, 36][view.getUint16(entry.start + 8)] ?? 0;
+      for (const box of boxesIn(bytes, Math.min(entry.end, entry.start + 28 + extra), entry.end, file)) {
+        if (box.type === "esds") track.asc = configIn(bytes.subarray(box.start, box.end));
+      }
+    }
+  };
+  walk(0, bytes.length);
+
+  const track = tracks.find(({ asc, sound }) => asc && sound);
+  if (!track?.asc) {
+    const codecs = tracks.filter(({ sound }) => sound).map(({ codec }) => codec).join(", ");
+    throw new AudioError(
+      file,
+      tracks.length
+        ? `is an MP4 file with ${codecs || "no audio track"}; AAC is read`
+        : "has no moov box, so it is truncated",
+    );
+  }
+  const { asc } = track;
+  readTables(track);
+  for (const box of fragments) readFragment(track.id, box);
+  if (units.length === 0) throw new AudioError(file, "holds no samples");
+
+  const { gapless } = await loadCodec(file, "AAC", () => import("@audio/decode-aac"));
+  const trim = gapless({ ...track.trim, ...(mvhd && { mvhd }), ...(ilst && { ilst }), asc });
+  return await decodeUnits(units, asc, { trim, container: "m4a", fileBytes: bytes.length }, file);
+
+  function unit(at: number, size: number): void {
+    if (size === 0) throw new AudioError(file, "is corrupt: one of its access units has no bytes");
+    if (at + size > bytes.length) {
+      throw new AudioError(file, `is truncated: an access unit at byte ${at} lies beyond its end`);
+    }
+    units.push(bytes.subarray(at, at + size));
+  }
+
+  /** Access units by the sample tables: sizes, samples of each chunk, places of the chunks. */
+  function readTables({ tables: { stsz, stsc, stco, co64 } }: Track): void {
+    const places = stco ?? co64;
+    if (!stsz || !stsc || !places || stsz.length < 12 || stsc.length < 8 || places.length < 8) return;
+    const [sizes, runs, offsets] = [viewOf(stsz), viewOf(stsc), viewOf(places)];
+    const common = sizes.getUint32(4);
+    const count = sizes.getUint32(8);
+    const chunks = offsets.getUint32(4);
+    const runCount = runs.getUint32(4);
+    const width = stco ? 4 : 8;
+    if (
+      stsz.length < 12 + (common ? 0 : 4 * count) || places.length < 8 + width * chunks ||
+      stsc.length < 8 + 12 * runCount
+    ) {
+      throw new AudioError(file, "is corrupt: one of its sample tables is shorter than it says");
+    }
+    let sample = 0;
+    let run = -1;
+    for (let chunk = 0; chunk < chunks && sample < count; chunk++) {
+      while (run + 1 < runCount && runs.getUint32(8 + 12 * (run + 1)) <= chunk + 1) run++;
+      if (run < 0) throw new AudioError(file, "is corrupt: its first chunk has no entry in the sample table");
+      let at = stco
+        ? offsets.getUint32(8 + 4 * chunk)
+        : offsets.getUint32(8 + 8 * chunk) * 2 ** 32 + offsets.getUint32(12 + 8 * chunk);
+      for (let k = runs.getUint32(8 + 12 * run + 4); k > 0 && sample < count; k--, sample++) {
+        const size = common || sizes.getUint32(12 + 4 * sample);
+        unit(at, size);
+        at += size;
+      }
+    }
+    if (sample < count) throw new AudioError(file, "is corrupt: its sample table has fewer chunks than samples");
+  }
+
+  /** Access units of one movie fragment, as browsers that record MP4 write them. */
+  function readFragment(trackId: number, moof: Box): void {
+    for (const traf of boxesIn(bytes, moof.start, moof.end, file)) {
+      if (traf.type !== "traf") continue;
+      let base = moof.at;
+      let defaultSize = defaultSizes.get(trackId) ?? 0;
+      let own = false;
+      let next = base;
+      for (const box of boxesIn(bytes, traf.start, traf.end, file)) {
+        const u32 = (at: number) => {
+          if (at + 4 > box.end) throw new AudioError(file, `is corrupt: the box at byte ${box.at} is cut short`);
+          return view.getUint32(at);
+        };
+        if (box.type === "tfhd") {
+          const flags = u32(box.start);
+          own = u32(box.start + 4) === trackId;
+          let at = box.start + 8;
+          if (flags & 1) {
+            base = u32(at) * 2 ** 32 + u32(at + 4);
+            at += 8;
+          }
+          if (flags & 2) at += 4;
+          if (flags & 8) at += 4;
+          if (flags & 16) defaultSize = u32(at);
+          next = base;
+        } else if (box.type === "trun" && own) {
+          const flags = u32(box.start);
+          const count = u32(box.start + 4);
+          let at = box.start + 8;
+          if (flags & 1) {
+            next = base + (u32(at) | 0);
+            at += 4;
+          }
+          if (flags & 4) at += 4;
+          for (let k = 0; k < count; k++) {
+            if (flags & 0x100) at += 4;
+            const size = flags & 0x200 ? u32(at) : defaultSize;
+            if (flags & 0x200) at += 4;
+            if (flags & 0x400) at += 4;
+            if (flags & 0x800) at += 4;
+            if (next < 0) throw new AudioError(file, "is corrupt: an access unit lies before the file");
+            unit(next, size);
+            next += size;
+          }
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Decodes an ADTS stream. It says nothing of the encoder's delay, so that (usually 1,024 samples) stays at the start.
+ *
+ * @param bytes The whole file.
+ * @param file Its name, for errors.
+ * @throws {AudioError} when a frame is cut short or does not follow the one before, or cannot be decoded.
+ */
+export async function decodeAdts(bytes: Uint8Array, file: string): Promise<DecodedAudio> {
+  const units: Uint8Array[] = [];
+  let config = 0;
+  for (let at = id3Length(bytes); at < bytes.length;) {
+    if (bytes.length - at < 7) {
+      throw new AudioError(file, `is truncated inside the frame at byte ${at}`);
+    }
+    const [b1, b2, b3, b4, b5, b6] = bytes.subarray(at + 1, at + 7) as unknown as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    const length = (b3 & 3) << 11 | b4 << 3 | b5 >> 5;
+    const head = b1 & 1 ? 7 : 9;
+    if (bytes[at] !== 0xff || (b1 & 0xf6) !== 0xf0 || length <= head) {
+      if (tagAt(bytes, at, 3) === "TAG") break;
+      throw new AudioError(file, `is corrupt: no ADTS frame starts at byte ${at}`);
+    }
+    if (b6 & 3) throw new AudioError(file, "has frames of several blocks, which are not read");
+    const rateIndex = b2 >> 2 & 15;
+    // Object type, rate and channels, as an AudioSpecificConfig has them.
+    const own = ((b2 >> 6) + 1) << 11 | rateIndex << 7 | ((b2 & 1) << 2 | b3 >> 6) << 3;
+    if (units.length && own !== config) throw new AudioError(file, `is corrupt: its format changes at byte ${at}`);
+    config = own;
+    if (at + length > bytes.length) {
+      throw new AudioError(file, `is truncated: ${at + length - bytes.length} bytes of its last frame are missing`);
+    }
+    units.push(bytes.subarray(at + head, at + length));
+    at += length;
+  }
+  if (units.length === 0) throw new AudioError(file, "holds no samples");
+  const asc = Uint8Array.of(config >> 8, config & 0xff);
+  return await decodeUnits(units, asc, { trim: null, container: "aac", fileBytes: bytes.length }, file);
+}
+
+/** Decodes raw access units. */
+async function decodeUnits(
+  units: Uint8Array[],
+  asc: Uint8Array,
+  options: { trim: { start: number; duration?: number } | null; container: Container; fileBytes: number },
+  file: string,
+): Promise<DecodedAudio> {
+  const rateIndex = (asc[0]! & 7) << 1 | asc[1]! >> 7;
+  const channelCode = asc[1]! >> 3 & 15;
+  const declared = RATES_HZ[rateIndex];
+  if (declared === undefined) throw new AudioError(file, "its AAC configuration names no usual rate");
+  // With spectral band replication an access unit gives twice as many samples.
+  const claim = { sampleRateHz: declared, channels: channelCode || 2, frames: 2 * units.length * UNIT_SAMPLES };
+  requirePlausible(claim, options.fileBytes, file);
+  const decoded = await decodeWith(units, asc, options.trim, file);
+  const plain = asc.length === 2 && asc[0]! >> 3 === AAC_LC;
+  if (plain && decoded.sampleRateHz === 2 * declared && decoded.channels.every((samples) => !hasUpperBand(samples))) {
+    // FAAD doubles the rate of every low-rate stream in case spectral band replication comes, and none came.
+    const config = Uint8Array.of(asc[0]!, asc[1]!, ...NO_REPLICATION);
+    return { ...await decodeWith(units, config, options.trim, file), container: options.container, encoding: "aac" };
+  }
+  requirePlausible({ ...claim, sampleRateHz: decoded.sampleRateHz }, options.fileBytes, file);
+  return { ...decoded, container: options.container, encoding: "aac" };
+}
+
+/** Object type of low-complexity AAC. */
+const AAC_LC = 2;
+
+/** Extension of an AudioSpecificConfig that says: no spectral band replication. */
+const NO_REPLICATION = [0x56, 0xe5, 0x00] as const;
+
+/** True where the upper half of the spectrum holds more than a millionth of the energy. */
+function hasUpperBand(samples: Float32Array): boolean {
+  // A half-band high-pass: the Hann-windowed sinc of a quarter of the rate, every second sample negated.
+  const reach = 31;
+  const taps = Array.from({ length: 2 * reach + 1 }, (_, i) => {
+    const t = i - reach;
+    const sinc = t === 0 ? 0.5 : Math.sin(Math.PI * t / 2) / (Math.PI * t);
+    return (t % 2 ? -1 : 1) * sinc * Math.cos(Math.PI * t / (2 * reach + 2)) ** 2;
+  });
+  let upper = 0;
+  let all = 0;
+  for (let i = reach; i < samples.length - reach; i++) {
+    let sum = 0;
+    for (let k = 0; k < taps.length; k++) sum += taps[k]! * samples[i - reach + k]!;
+    upper += sum * sum;
+    all += samples[i]! * samples[i]!;
+  }
+  return upper > 1e-6 * all;
+}
+
+/** Decodes raw access units with a given configuration. */
+async function decodeWith(
+  units: Uint8Array[],
+  asc: Uint8Array,
+  trim: { start: number; duration?: number } | null,
+  file: string,
+): Promise<Pick<DecodedAudio, "channels" | "sampleRateHz">> {
+  const { decoder: makeDecoder } = await loadCodec(file, "AAC", () => import("@audio/decode-aac"));
+  const decoder = await makeDecoder({ asc, ...(trim && { gapless: trim }) });
+  try {
+    const parts = [decoder.decode(units), decoder.flush()].filter(({ channelData }) => channelData[0]?.length);
+    const first = parts[0];
+    if (!first) throw new AudioError(file, "holds no samples");
+    const channels = first.channelData.map((_, c) => {
+      const own = parts.map(({ channelData }) => channelData[c] ?? new Float32Array(0));
+      const all = new Float32Array(own.reduce((sum, part) => sum + part.length, 0));
+      own.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+      return all;
+    });
+    requireFinite(channels, file);
+    return { channels, sampleRateHz: first.sampleRate };
+  } finally {
+    decoder.free();
+  }
+}
