@@ -616,9 +616,9 @@ export interface DetectableOptions {
   readonly clips: number;
   /** Number of test speakers. */
   readonly speakers: number;
-  /** Share of the clips on which exactly one of the two models is right. Default 0.3. */
+  /** Share of the clips on which exactly one of the two models is right; 0 where `speakerSd` holds all. Default 0.3. */
   readonly disagreement?: number;
-  /** Standard deviation over speakers of the true difference. Default 0, the best case. */
+  /** Standard deviation over speakers of the true (or, with no disagreement, observed) difference. Default 0. */
   readonly speakerSd?: number;
   /** Probability of finding the difference. Default 0.8. */
   readonly power?: number;
@@ -642,8 +642,8 @@ export interface DetectableOptions {
 export function minimumDetectableDifference(options: DetectableOptions): number | null {
   const { clips, speakers: k, disagreement = 0.3, speakerSd = 0, power = 0.8, alpha = 0.05 } = options;
   if (!(clips >= k) || !(k >= 1)) throw new RangeError(`${clips} clips of ${k} speakers: each needs at least one.`);
-  if (!(disagreement > 0 && disagreement <= 1)) {
-    throw new RangeError(`disagreement must be in (0, 1], not ${disagreement}.`);
+  if (!(disagreement >= 0 && disagreement <= 1)) {
+    throw new RangeError(`disagreement must be in [0, 1], not ${disagreement}.`);
   }
   if (k < FEWEST_SPEAKERS) return null;
   const variance = speakerSd ** 2 + disagreement / (clips / k);

@@ -1,0 +1,102 @@
+/**
+ * The pictures of the report: confusion matrices, learning curves, claims beside what is left.
+ *
+ * @module
+ */
+
+import { confusionFigure, forestFigure, learningCurveFigure, renderSvg, smallMultiples } from "../figures/mod.ts";
+import type { HistoryEntry } from "./record.ts";
+import type { Cell, StudyText } from "./summary.ts";
+
+/** The study with its cells. */
+export interface StudyCells {
+  /** Identifier. */
+  readonly id: string;
+  /** Its declaration, where there is one. */
+  readonly study: StudyText | undefined;
+  /** Its cells. */
+  readonly cells: readonly Cell[];
+}
+
+/** A file name for a cell's picture, below `figures/`. */
+export function cellFigureName(id: string, cell: Cell, what: "confusion" | "learning"): string {
+  return `${id}-${cell.protocol}-${cell.variant}-${what}.svg`;
+}
+
+function measuredOn(cell: Cell): string {
+  const { recordings, speakers } = cell.intervals;
+  return `${recordings} clips of ${speakers} ${speakers === 1 ? "speaker" : "speakers"}`;
+}
+
+/** The pooled confusion matrix of a cell's first seed as SVG. */
+export function cellConfusionSvg(id: string, cell: Cell): string {
+  const { record } = cell.runs[0];
+  const { labels, matrix } = record.metrics.confusion;
+  return renderSvg(confusionFigure(labels, matrix, {
+    title: `Study ${id}, ${cell.variant}, ${cell.protocol}`,
+    subtitle: `seed ${record.seed}, ${record.metrics.n} test rows`,
+  }));
+}
+
+/** Loss and accuracy over epochs of all seeds and folds of a cell as SVG; null where no epoch was recorded. */
+export function cellLearningSvg(id: string, cell: Cell): string | null {
+  const histories = cell.runs.flatMap(({ record }) => record.folds.map((fold) => fold.history));
+  const curve = (of: keyof HistoryEntry): number[][] =>
+    histories
+      .map((history) => history.map((entry) => entry[of]).map((value) => value ?? NaN))
+      .filter((values) => values.some(Number.isFinite));
+  const panel = (name: string, training: keyof HistoryEntry, validation: keyof HistoryEntry) => {
+    const curves = [
+      { name: "training", runs: curve(training) },
+      { name: "validation", runs: curve(validation) },
+    ].filter(({ runs }) => runs.length > 0);
+    return curves.length === 0 ? null : learningCurveFigure(curves, { title: name });
+  };
+  const panels = [panel("Loss", "loss", "valLoss"), panel("Accuracy", "accuracy", "valAccuracy")]
+    .filter((each) => each !== null);
+  if (panels.length === 0) return null;
+  const trainings = histories.length;
+  return renderSvg(smallMultiples(panels, {
+    title: `Study ${id}, ${cell.variant}, ${cell.protocol}`,
+    subtitle: trainings === 1 ? "one training" : `mean ± sd of ${trainings} trainings`,
+    columns: 2,
+    shareY: false,
+    panelHeight: 220,
+  }));
+}
+
+/** Claims beside reproduced and clean accuracies with their intervals as SVG; null without cells. */
+export function forestSvg(studies: readonly StudyCells[]): string | null {
+  const rows = studies.flatMap(({ id, study, cells }) =>
+    cells
+      .filter((cell) => cell.protocol === "as-published" || cell.protocol === "clean")
+      .map((cell) => {
+        const claim = study?.claims.find((each) => each.variant === cell.variant);
+        const [low, high] = cell.intervals.interval.accuracy;
+        const value = cell.accuracy.mean;
+        return {
+          label: `${id} ${cell.variant}`,
+          group: cell.protocol === "clean" ? "clean" : "as published",
+          value,
+          // A mean of unevenly tested speakers may lie outside the pooled score: the bar still holds both.
+          interval: [Math.min(low, value), Math.max(high, value)] as const,
+          ...(claim !== undefined && cell.protocol === "as-published" ? { published: claim.accuracy } : {}),
+        };
+      })
+  );
+  if (rows.length === 0) return null;
+  return renderSvg(forestFigure(rows, {
+    title: "Published accuracy, reproduced, and without leaks",
+    subtitle: "mean over seeds with 95 % interval",
+    xTitle: "Accuracy",
+    range: [0, 1],
+  }));
+}
+
+/** What a cell's picture shows, for readers who cannot see it. */
+export function cellFigureText(id: string, cell: Cell, what: "confusion" | "learning"): string {
+  const name = `study ${id}, ${cell.variant}, ${cell.protocol}`;
+  return what === "confusion"
+    ? `Confusion matrix of ${name}: ${measuredOn(cell)}`
+    : `Loss and accuracy over epochs of ${name}`;
+}

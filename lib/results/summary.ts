@@ -1,0 +1,227 @@
+/**
+ * What the records of a study say together: means over seeds with their intervals, claims beside them, and which models
+ * can be told apart.
+ *
+ * @module
+ */
+
+import { FormatError } from "../errors.ts";
+import type { Predictions } from "../training/evaluate.ts";
+import {
+  clipIntervals,
+  type MeanSd,
+  meanSd,
+  minimumDetectableDifference,
+  pairedDifferences,
+  type ScoreIntervals,
+  type SignFlip,
+  signFlipTest,
+  speakerIntervals,
+} from "../training/statistics.ts";
+import type { RunRecord } from "./record.ts";
+
+/** A published number as a study declares it. */
+export interface ClaimText {
+  /** Variant it belongs to. */
+  readonly variant: string;
+  /** Published accuracy in [0, 1]. */
+  readonly accuracy: number;
+  /** Clips it was measured on. */
+  readonly n: number;
+  /** Where it stands. */
+  readonly source: string;
+  /** What it really is, where that is not what its source says. */
+  readonly note?: string;
+}
+
+/** What a report needs to know of a study; a declared study has it all. */
+export interface StudyText {
+  /** Identifier: `000` … */
+  readonly id: string;
+  /** Title. */
+  readonly title: string;
+  /** Where it was published. */
+  readonly source: string;
+  /** Published numbers. */
+  readonly claims: readonly ClaimText[];
+  /** The study's own mistake, in one sentence. */
+  readonly flaw: string;
+  /** Why the clean value differs from the claim, in one sentence. */
+  readonly why: string;
+  /** Variants by name, in the order of the report. */
+  readonly variants?: Readonly<Record<string, { readonly describe: string }>>;
+  /** Protocols by name. */
+  readonly protocols?: Readonly<Partial<Record<string, { readonly describe: string }>>>;
+}
+
+/** A record with the predictions that its numbers follow from. */
+export interface CheckedRecord {
+  /** The record. */
+  readonly record: RunRecord;
+  /** Its predictions. */
+  readonly predictions: Predictions;
+}
+
+/** One variant under one protocol: all its seeds. */
+export interface Cell {
+  /** Variant. */
+  readonly variant: string;
+  /** Protocol. */
+  readonly protocol: string;
+  /** Whether test speakers were unseen. */
+  readonly bySpeaker: boolean;
+  /** Its runs by ascending seed; at least one. */
+  readonly runs: readonly [CheckedRecord, ...CheckedRecord[]];
+  /** Accuracy over seeds. */
+  readonly accuracy: MeanSd;
+  /** UAR over seeds. */
+  readonly uar: MeanSd;
+  /** Macro F1 over seeds. */
+  readonly macroF1: MeanSd;
+  /** Intervals of the means over seeds, with the recordings and speakers of one run. */
+  readonly intervals: ScoreIntervals;
+  /** Test rows of one run. */
+  readonly rows: number;
+  /** In which settings the seeds differ although they should not; empty where all is well. */
+  readonly mixed: readonly string[];
+}
+
+/** Two variants under one protocol. */
+export interface Comparison {
+  /** Protocol. */
+  readonly protocol: string;
+  /** The variant whose score counts positive. */
+  readonly first: string;
+  /** The other one. */
+  readonly second: string;
+  /** The verdict in one sentence. */
+  readonly text: string;
+  /** The test, where the protocol has one. */
+  readonly test: SignFlip | null;
+}
+
+/** Protocols from the leakiest to the cleanest. */
+export const PROTOCOL_ORDER: readonly string[] = [
+  "as-published",
+  "random",
+  "no-siblings",
+  "no-test-selection",
+  "speaker",
+  "speaker-sentence",
+  "cross-corpus",
+  "clean",
+];
+
+/** Compares names by a given order; names that are not in it come last, by their text. */
+function byOrder(order: readonly string[]): (a: string, b: string) => number {
+  const rank = (name: string): number => order.includes(name) ? order.indexOf(name) : order.length;
+  return (a, b) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/**
+ * The cells of one study: variants in the declared order, under each the protocols from the leakiest to the cleanest.
+ *
+ * @param checked Records of this study with their predictions.
+ * @throws {FormatError} when seeds of one cell disagree on the kind of protocol.
+ */
+export function studyCells(checked: readonly CheckedRecord[], study?: StudyText): Cell[] {
+  const groups = new Map<string, CheckedRecord[]>();
+  for (const each of checked) {
+    const name = JSON.stringify([each.record.variant, each.record.protocol]);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [each]);
+    else group.push(each);
+  }
+  const variants = byOrder(Object.keys(study?.variants ?? {}));
+  const protocols = byOrder(PROTOCOL_ORDER);
+  return [...groups.values()].map(cellOf).sort((a, b) =>
+    variants(a.variant, b.variant) || protocols(a.protocol, b.protocol)
+  );
+}
+
+function cellOf(group: CheckedRecord[]): Cell {
+  const runs = group.toSorted((a, b) => a.record.seed - b.record.seed) as [CheckedRecord, ...CheckedRecord[]];
+  const { variant, protocol, bySpeaker, study } = runs[0].record;
+  if (runs.some(({ record }) => record.bySpeaker !== bySpeaker)) {
+    throw new FormatError(`${study}/${protocol}/${variant}: bySpeaker must be the same for all seeds.`);
+  }
+  const values = (of: "accuracy" | "uar" | "macroF1"): number[] => runs.map(({ record }) => record.metrics[of]);
+  const mixed = ([
+    ["fraction", (record) => record.fraction],
+    ["epochs", (record) => record.epochs],
+    ["manifest", (record) => record.manifest],
+    ["number of test rows", (record) => record.metrics.n],
+    ["configuration", (record) => JSON.stringify(record.config)],
+    ["backend", (record) => record.environment.backend],
+  ] as const satisfies readonly (readonly [string, (record: RunRecord) => unknown])[])
+    .filter(([, of]) => new Set(runs.map(({ record }) => of(record))).size > 1)
+    .map(([name]) => name);
+  const rows = runs.map(({ predictions }) => predictions.rows);
+  return {
+    variant,
+    protocol,
+    bySpeaker,
+    runs,
+    accuracy: meanSd(values("accuracy")),
+    uar: meanSd(values("uar")),
+    macroF1: meanSd(values("macroF1")),
+    intervals: bySpeaker ? speakerIntervals(rows) : clipIntervals(rows),
+    rows: Math.min(...rows.map((each) => each.length)),
+    mixed,
+  };
+}
+
+/** A difference of scores in points with its sign. */
+function signedPoints(difference: number): string {
+  const text = (100 * difference).toFixed(1);
+  return Number(text) > 0 ? `+${text}` : Number(text) === 0 ? "0.0" : text.replace("-", "−");
+}
+
+/**
+ * Sets two variants of one protocol side by side. With unseen speakers: sign-flip test over speakers, on scores averaged
+ * over seeds; otherwise only whether the intervals overlap.
+ */
+export function compareCells(first: Cell, second: Cell): Comparison {
+  const base = { protocol: first.protocol, first: first.variant, second: second.variant };
+  const points = `${signedPoints(first.accuracy.mean - second.accuracy.mean)} points of accuracy`;
+  if (!first.bySpeaker) {
+    const a = first.intervals.interval.accuracy;
+    const b = second.intervals.interval.accuracy;
+    const overlap = a[0] <= b[1] && b[0] <= a[1];
+    const n = Math.min(first.intervals.recordings, second.intervals.recordings);
+    return {
+      ...base,
+      test: null,
+      text: overlap
+        ? `cannot be told apart: ${points}, and on ${n} clips the intervals overlap`
+        : `differ by ${points} on ${n} clips; the intervals do not overlap`,
+    };
+  }
+  const rowsOf = (cell: Cell) => cell.runs.map(({ predictions }) => predictions.rows);
+  let differences: number[];
+  try {
+    differences = [...pairedDifferences(rowsOf(first), rowsOf(second)).values()];
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { ...base, test: null, text: "cannot be compared: they were not tested on the same rows" };
+  }
+  const test = signFlipTest(differences);
+  if (!test.tested) return { ...base, test, text: `${test.reason} (${points})` };
+  const p = `sign-flip test over ${test.speakers} speakers, p = ${test.p < 0.001 ? "< 0.001" : test.p.toFixed(3)}`
+    .replace("= <", "<");
+  if (test.p <= 0.05) return { ...base, test, text: `differ by ${points} (${p})` };
+  const { mean: _, sd } = meanSd(differences);
+  const unseen = minimumDetectableDifference({
+    clips: first.intervals.recordings,
+    speakers: test.speakers,
+    // The spread of the differences as observed holds both, clips and speakers.
+    disagreement: 0,
+    speakerSd: sd ?? 0,
+  });
+  return {
+    ...base,
+    test,
+    text: `cannot be told apart: ${points} (${p}); a true difference under about ${(100 * (unseen ?? 1)).toFixed(1)} ` +
+      "points would mostly go unseen",
+  };
+}

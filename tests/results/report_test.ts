@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { recordPath, writeRunRecord } from "../../lib/results/record.ts";
+import { readChecked, renderReport, staleReport, type StudyText, writeReport } from "../../lib/results/report.ts";
+import { compareCells, studyCells } from "../../lib/results/summary.ts";
+import { meanSd, speakerIntervals, wilsonInterval } from "../../lib/training/statistics.ts";
+import { pretend, pretendRun } from "./fixtures.ts";
+
+const study: StudyText = {
+  id: "000",
+  title: "A small CNN",
+  source: "someone/something",
+  claims: [
+    { variant: "vanilla", accuracy: 24 / 36, n: 36, source: "README" },
+    { variant: "optimised", accuracy: 28 / 36, n: 36, source: "README", note: "a validation accuracy" },
+  ],
+  flaw: "It reported validation as test.",
+  why: "Known voices against unknown ones.",
+  variants: { vanilla: { describe: "plain" }, optimised: { describe: "tuned" } },
+  protocols: { "as-published": { describe: "at random" }, clean: { describe: "by actor" } },
+};
+
+function withFolder(body: (folder: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), "serlab-report-"));
+  try {
+    body(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function fill(dir: string, seeds = 3): void {
+  for (let seed = 0; seed < seeds; seed++) {
+    for (const [variant, skill] of [["vanilla", 0.5], ["optimised", 0.7]] as const) {
+      const clean = pretend(seed, { skill, clips: 60 });
+      writeRunRecord(dir, pretendRun({ variant, seed }, clean), clean);
+      const published = pretend(seed + 100, { skill: 1.5, clips: 9, folds: false });
+      writeRunRecord(
+        dir,
+        pretendRun({ variant, seed, protocol: "as-published", bySpeaker: false }, published),
+        published,
+      );
+    }
+  }
+}
+
+Deno.test("the report sets claim, reproduction and what is left side by side, with n, speakers and intervals", () => {
+  withFolder((dir) => {
+    fill(dir);
+    writeReport(dir, [study]);
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    const cell = studyCells(readChecked(dir), study).find((each) =>
+      each.variant === "vanilla" && each.protocol === "clean"
+    )!;
+    const accuracies = cell.runs.map(({ record }) => record.metrics.accuracy);
+    const { mean, sd } = meanSd(accuracies);
+    const [low, high] = speakerIntervals(cell.runs.map(({ predictions }) => predictions.rows)).interval.accuracy;
+    const points = (value: number) => (100 * value).toFixed(1);
+    assert.ok(text.includes(
+      `| vanilla | **left without leaks** | ${points(mean)} ± ${points(sd!)} % (3 seeds) | ` +
+        `${points(low)} to ${points(high)} % (t over 4 speakers) | 240 clips of 4 speakers |`,
+    ));
+    assert.ok(text.includes("| vanilla | **claimed** | 66.67 % | 50.3 to 79.8 % (Wilson) | 36 clips |"));
+    assert.ok(text.includes("| optimised | **claimed** | 77.78 % | 61.9 to 88.3 % (Wilson) | 36 clips |"));
+    assert.match(text, /\| vanilla \| reproduced as published \| .* \(Wilson\) \| 36 clips of 4 speakers \|/);
+    assert.ok(text.includes("**The study's own mistake:** It reported validation as test."));
+    assert.ok(text.includes("**Why they differ:** Known voices against unknown ones."));
+    assert.ok(text.includes("README; in truth a validation accuracy."));
+    assert.match(
+      text,
+      /`clean`, \*optimised\* against \*vanilla\*:\*\* cannot be tested: with 4 speakers .* p = 0\.125/,
+    );
+    assert.match(text, /of 3 seeds reach(es)? the claim/);
+    assert.match(text, /12\.2 \| 0\.1 \| 812 \|/);
+    assert.match(text, /Most confused: \w+ taken for \w+ \(\d+, \d+ % of its rows\)/);
+    // Every picture that the text shows is there, and no other.
+    const shown = [...text.matchAll(/\]\((figures\/[^)]+)\)/g)].map((match) => match[1]!).sort();
+    assert.deepEqual(
+      shown,
+      [...renderReport(readChecked(dir), [study]).keys()].filter((name) => name !== "README.md").sort(),
+    );
+    for (const name of shown) assert.match(readFileSync(join(dir, name), "utf8"), /^<svg [\s\S]*<\/svg>/);
+  });
+});
+
+Deno.test("the same records give the same bytes, whatever order they are in", () => {
+  withFolder((dir) => {
+    fill(dir, 2);
+    const checked = readChecked(dir);
+    const one = [...renderReport(checked, [study])];
+    assert.deepEqual([...renderReport([...checked].reverse(), [study])], one);
+    writeReport(dir, [study]);
+    assert.deepEqual(staleReport(dir, [study]), []);
+    assert.deepEqual(writeReport(dir, [study]), one.map(([name]) => name).sort());
+    assert.deepEqual(staleReport(dir, [study]), []);
+  });
+});
+
+Deno.test("a report that was edited, or whose records changed, is stale; pictures of records that are gone are removed", () => {
+  withFolder((dir) => {
+    fill(dir, 1);
+    writeReport(dir, [study]);
+    const readme = join(dir, "README.md");
+    writeFileSync(readme, readFileSync(readme, "utf8").replace("66.67", "76.67"));
+    assert.deepEqual(staleReport(dir, [study]), ["README.md"]);
+    writeReport(dir, [study]);
+    const id = { study: "000", protocol: "clean", variant: "vanilla", seed: 0 };
+    writeFileSync(join(dir, "figures", "mine.svg"), "<svg/>");
+    rmSync(recordPath(dir, id));
+    assert.deepEqual(staleReport(dir, [study]), [
+      "README.md",
+      "figures/000-clean-vanilla-confusion.svg",
+      "figures/000-clean-vanilla-learning.svg",
+      "figures/forest.svg",
+    ]);
+    writeReport(dir, [study]);
+    assert.deepEqual(staleReport(dir, [study]), []);
+    assert.equal(readFileSync(join(dir, "figures", "mine.svg"), "utf8"), "<svg/>");
+    assert.match(readFileSync(readme, "utf8"), /\| vanilla \| \*\*left without leaks\*\* \| not run \|/);
+  });
+});
+
+Deno.test("a record whose numbers do not follow from its predictions stops the report", () => {
+  withFolder((dir) => {
+    fill(dir, 1);
+    const path = recordPath(dir, { study: "000", protocol: "clean", variant: "vanilla", seed: 0 });
+    writeFileSync(path, readFileSync(path, "utf8").replace(/"macroF1": 0\.\d+,(?=\s+"macro")/, '"macroF1": 0.999,'));
+    assert.throws(() => writeReport(dir, [study]), /vanilla-s0\.json: metrics\.macroF1 is 0\.999, but the predictions/);
+  });
+});
+
+Deno.test("seeds that do not belong together, and runs on a part of the recordings, are said", () => {
+  withFolder((dir) => {
+    fill(dir, 1);
+    const small = pretend(5, { clips: 6 });
+    writeRunRecord(dir, pretendRun({ seed: 1, fraction: 0.1, epochs: 1 }, small), small);
+    writeReport(dir, [study]);
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    assert.ok(text.includes("**On 10.0 % of the recordings only.**"));
+    assert.match(
+      text,
+      /\*\*vanilla, `clean`: these seeds do not belong together, they differ in fraction, epochs, number of test rows/,
+    );
+  });
+});
+
+Deno.test("with enough speakers two models are told apart or not, with p; on other rows they are not compared", () => {
+  withFolder((dir) => {
+    const write = (variant: string, seed: number, skill: number, speakers: number) => {
+      const predictions = pretend(seed, { skill, speakers, clips: 30 });
+      writeRunRecord(dir, pretendRun({ study: "004", variant, claim: null }, predictions), predictions);
+    };
+    write("good", 1, 2, 12);
+    write("bad", 2, 0.2, 12);
+    write("alike", 3, 2, 12);
+    write("fewer", 4, 2, 8);
+    const cells = studyCells(readChecked(dir));
+    const compare = (first: string, second: string) =>
+      compareCells(cells.find((cell) => cell.variant === first)!, cells.find((cell) => cell.variant === second)!);
+    const clear = compare("good", "bad");
+    assert.match(
+      clear.text,
+      /^differ by \+\d+\.\d points of accuracy \(sign-flip test over 12 speakers, p < 0\.001\)$/,
+    );
+    assert.ok(clear.test?.tested && clear.test.p <= 0.05);
+    const alike = compare("good", "alike");
+    assert.ok(alike.test?.tested && alike.test.p > 0.05);
+    assert.match(alike.text, /^cannot be told apart: .* p = [01]\.\d{3}\); a true difference under about \d+\.\d points/);
+    assert.match(compare("good", "fewer").text, /^cannot be compared: they were not tested on the same rows/);
+    const text = renderReport(readChecked(dir), []).get("README.md")!;
+    assert.match(text, /^## Study 004$/m);
+    assert.match(text, /bootstrap over speakers/);
+  });
+});
+
+Deno.test("at random, overlapping intervals cannot be told apart; n is the clips of one seed", () => {
+  withFolder((dir) => {
+    for (const [variant, skill] of [["a", 0], ["b", 0.05], ["c", 8]] as const) {
+      for (let seed = 0; seed < 5; seed++) {
+        const predictions = pretend(seed, { skill, clips: 25, folds: false });
+        const run = pretendRun({ variant, seed, protocol: "as-published", bySpeaker: false }, predictions);
+        writeRunRecord(dir, run, predictions);
+      }
+    }
+    const [a, b, c] = studyCells(readChecked(dir)) as [
+      ReturnType<typeof studyCells>[0],
+      ReturnType<typeof studyCells>[0],
+      ReturnType<typeof studyCells>[0],
+    ];
+    assert.equal(a.intervals.recordings, 100);
+    const expected = wilsonInterval(a.accuracy.mean * 100, 100);
+    assert.ok(Math.abs(a.intervals.interval.accuracy[0] - expected[0]) < 1e-12);
+    assert.match(compareCells(b, a).text, /^cannot be told apart: .* on 100 clips the intervals overlap$/);
+    assert.match(compareCells(c, a).text, /^differ by \+\d+\.\d points of accuracy on 100 clips; the intervals do not/);
+  });
+});
+
+Deno.test("without records the report says so", () => {
+  withFolder((dir) => {
+    assert.deepEqual(writeReport(dir, [study]), ["README.md"]);
+    assert.match(readFileSync(join(dir, "README.md"), "utf8"), /There are no run records yet\.\n$/);
+  });
+});
