@@ -7,9 +7,15 @@
  */
 
 export type { Matrix, NdArray, Waveform } from "../types.ts";
+export * from "./chroma.ts";
 export * from "./decibels.ts";
 export * from "./fft.ts";
 export * from "./imresize.ts";
+export * from "./mel.ts";
+export * from "./normalize.ts";
+export * from "./pitch.ts";
 export * from "./recipes.ts";
+export * from "./spectral.ts";
 export * from "./spectrum.ts";
+export * from "./temporal.ts";
 export * from "./windows.ts";

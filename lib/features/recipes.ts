@@ -10,10 +10,13 @@
 import { resample } from "../audio/resample.ts";
 import { AudioError, UsageError } from "../errors.ts";
 import type { NdArray, Waveform } from "../types.ts";
-import { amplitudeToDb } from "./decibels.ts";
+import { chromaOfFrames } from "./chroma.ts";
+import { amplitudeToDb, powerToDb } from "./decibels.ts";
 import { imresize } from "./imresize.ts";
 import { samplesOf, transpose } from "./input.ts";
+import { logMelSpectrogram, melOfFrames, mfcc, mfccOfFrames } from "./mel.ts";
 import { frameSpectra } from "./spectrum.ts";
+import { rms, zeroCrossingRate } from "./temporal.ts";
 
 /** How audio is loaded for a recipe; `loadAudio` of `lib/audio/load.ts` takes it as it is. */
 export interface RecipeLoad {
@@ -88,8 +91,127 @@ export const study000: Recipe = define({
   },
 });
 
+/** Vectors laid end to end. */
+function concatenate(...parts: readonly Float32Array[]): NdArray {
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part, at);
+    at += part.length;
+  }
+  return { data, shape: [data.length] };
+}
+
+/**
+ * Study 002: zero-crossing rate, RMS and 20 MFCC of 2.5 s from 0.6 s on, as one vector of 22 values a frame.
+ *
+ * 108 frames (2376 values) for audio of 3.1 s or more. Shorter audio gives shorter vectors, `22 T`, which the study
+ * padded with zeros at the right: then RMS and MFCC begin at other columns in every row. That flaw is reproduced by
+ * padding this vector; padding the audio to 2.5 s before extracting is the fair way. The first 0.6 s are thrown away,
+ * speech or not.
+ */
+export const study002: Recipe = define({
+  name: "study002",
+  version: 1,
+  describe: "ZCR, RMS and 20 MFCC of 2.5 s from 0.6 s on, one unpadded vector of 22 values a frame (study 002)",
+  load: { sampleRateHz: 22050, offsetSec: 0.6, durationSec: 2.5 },
+  parameters: { frameLength: 2048, hopLength: 512, nMels: 128, nMfcc: 20, order: "zcr,rms,mfcc by frame" },
+  shape: [null],
+  extract(wave) {
+    const coefficients = mfcc(wave, { nMfcc: 20 });
+    const [rows, frames] = coefficients.shape;
+    return concatenate(zeroCrossingRate(wave).data, rms(wave).data, transpose(coefficients.data, rows, frames));
+  },
+});
+
+/** Longest clip of CREMA-D in samples at 16 kHz, to which study 003 pads every clip. */
+const STUDY003_SAMPLES = 80080;
+
+/** Audio with zeros after its end, or cut, to the length that study 003 uses. */
+function study003Samples({ samples, sampleRateHz }: Waveform): Waveform {
+  const padded = new Float32Array(STUDY003_SAMPLES);
+  padded.set(samples.subarray(0, STUDY003_SAMPLES));
+  return { samples: padded, sampleRateHz };
+}
+
+/**
+ * Study 003's picture: the mel spectrogram in dB under its own maximum, of audio padded with zeros to 80,080 samples
+ * (5.005 s at 16 kHz, the corpus's longest clip; longer audio is cut there).
+ *
+ * Not standardised, although the study's text says so: values lie in [-80, 0]. The padding tells the duration.
+ */
+export const study003: Recipe = define({
+  name: "study003",
+  version: 1,
+  describe: "128×157 mel spectrogram in dB (ref max) of audio padded to 5.005 s at 16 kHz (study 003, 2D)",
+  load: { sampleRateHz: 16000 },
+  parameters: { samples: STUDY003_SAMPLES, nFft: 2048, hopLength: 512, nMels: 128, ref: "max", topDb: 80 },
+  shape: [128, 157],
+  extract: (wave) => logMelSpectrogram(study003Samples(wave), { ref: "max" }),
+});
+
+/**
+ * Study 003's vector: 157 zero-crossing rates and 157 RMS values of the padded audio.
+ *
+ * The assignment's "energy" is the mean square; the study used the RMS, and so does this. Frames in the padding are
+ * zero in both halves, which again tells the duration.
+ */
+export const study003Vector: Recipe = define({
+  name: "study003-vector",
+  version: 1,
+  describe: "157 zero-crossing rates and 157 RMS values of audio padded to 5.005 s at 16 kHz (study 003, 1D)",
+  load: { sampleRateHz: 16000 },
+  parameters: { samples: STUDY003_SAMPLES, frameLength: 2048, hopLength: 512, order: "zcr,rms" },
+  shape: [314],
+  extract(wave) {
+    const padded = study003Samples(wave);
+    return concatenate(zeroCrossingRate(padded).data, rms(padded).data);
+  },
+});
+
+/** Means over the frames of frame-by-frame values. */
+function frameMeans(data: Float32Array, frames: number, width: number): Float32Array {
+  const sums = new Float64Array(width);
+  for (let t = 0; t < frames; t++) for (let k = 0; k < width; k++) sums[k]! += data[t * width + k]!;
+  return Float32Array.from(sums, (sum) => sum / frames);
+}
+
+/**
+ * Study 004: means over time of 40 MFCC, 12 chroma values and 128 mel powers, at the file's own rate.
+ *
+ * Chroma is taken from the magnitude |STFT|, not the power librosa would take. Nothing is scaled: the first MFCC is
+ * near -500 and mel powers near 1e-5 in one vector, six orders of magnitude apart. Silence counts in the means.
+ */
+export const study004: Recipe = define({
+  name: "study004",
+  version: 1,
+  describe: "Means over time of 40 MFCC, 12 chroma (of |STFT|) and 128 mel powers at the file's own rate (study 004)",
+  load: { sampleRateHz: null },
+  parameters: { nFft: 2048, hopLength: 512, nMels: 128, nMfcc: 40, nChroma: 12, order: "mfcc,chroma,mel" },
+  shape: [180],
+  extract(wave) {
+    const sr = wave.sampleRateHz;
+    const spectra = frameSpectra(wave, {}, 1, "numpy");
+    const { frames } = spectra;
+    const chroma = chromaOfFrames(spectra, sr);
+    // The spectra are not needed as magnitudes any more.
+    const { data } = spectra;
+    for (let i = 0; i < data.length; i++) data[i]! *= data[i]!;
+    const mel = melOfFrames(spectra, sr, {});
+    const db = powerToDb({ data: mel, shape: [frames, 128] }).data;
+    const coefficients = mfccOfFrames(db, frames, 128, 40);
+    return concatenate(
+      frameMeans(transpose(coefficients.data, 40, frames), frames, 40),
+      frameMeans(transpose(chroma.data, 12, frames), frames, 12),
+      frameMeans(mel, frames, 128),
+    );
+  },
+});
+
 /** All recipes, by name. */
-const shelf: ReadonlyMap<string, Recipe> = new Map([study000].map((each) => [each.name, each]));
+const shelf: ReadonlyMap<string, Recipe> = new Map(
+  [study000, study002, study003, study003Vector, study004].map((each) => [each.name, each]),
+);
 
 /**
  * Names of all recipes, in the order of the studies.

@@ -153,17 +153,17 @@ function loadFrame(samples: Float32Array, from: number, plan: Plan, frame: Float
  */
 export function stft(audio: AudioInput, options: StftOptions = {}): ComplexMatrix {
   const samples = samplesOf(audio);
-  const plan = planOf(options);
-  const frames = frameCount(samples.length, plan.nFft, plan.hop, plan.origin !== 0 || plan.nFft === 1);
-  const fft = sharedFft(plan.nFft);
-  const { bins, input, re, im } = fft;
-  const outRe = new Float32Array(bins * frames), outIm = new Float32Array(bins * frames);
-  for (let t = 0; t < frames; t++) {
-    loadFrame(samples, plan.origin + t * plan.hop, plan, input);
-    fft.forward();
-    outRe.set(re, t * bins);
-    outIm.set(im, t * bins);
-  }
+  const { hopLength = Math.max(1, Math.floor((options.winLength ?? options.nFft ?? 2048) / 4)) } = options;
+  let outRe = new Float32Array(0), outIm = new Float32Array(0), bins = 0;
+  const frames = visitSpectra(samples, { ...options, hopLength }, (spectrum, t, count) => {
+    if (t === 0) {
+      bins = spectrum.bins;
+      outRe = new Float32Array(count * bins);
+      outIm = new Float32Array(count * bins);
+    }
+    outRe.set(spectrum.re, t * bins);
+    outIm.set(spectrum.im, t * bins);
+  });
   return { re: transpose(outRe, frames, bins), im: transpose(outIm, frames, bins), shape: [bins, frames] };
 }
 
@@ -224,6 +224,23 @@ export function istft(spectrum: ComplexMatrix, options: IstftOptions = {}): Floa
   return out;
 }
 
+/** Transforms the frames of audio one after the other; `visit` gets the same buffers every time. Returns their number. */
+function visitSpectra(
+  samples: Float32Array,
+  options: StftOptions,
+  visit: (spectrum: RealFft, frame: number, frames: number) => void,
+): number {
+  const plan = planOf({ hopLength: 512, ...options });
+  const frames = frameCount(samples.length, plan.nFft, plan.hop, options.center ?? true);
+  const fft = sharedFft(plan.nFft);
+  for (let t = 0; t < frames; t++) {
+    loadFrame(samples, plan.origin + t * plan.hop, plan, fft.input);
+    fft.forward();
+    visit(fft, t, frames);
+  }
+  return frames;
+}
+
 /**
  * Power spectra frame by frame, without keeping them: `visit` gets the same array `[1 + nFft / 2]` every time.
  *
@@ -234,18 +251,22 @@ export function visitPower(
   options: StftOptions,
   visit: (power: Float64Array, frame: number, frames: number) => void,
 ): number {
-  const plan = planOf({ hopLength: 512, ...options });
-  const frames = frameCount(samples.length, plan.nFft, plan.hop, options.center ?? true);
-  const fft = sharedFft(plan.nFft);
-  const { bins, input, re, im } = fft;
-  const power = new Float64Array(bins);
-  for (let t = 0; t < frames; t++) {
-    loadFrame(samples, plan.origin + t * plan.hop, plan, input);
-    fft.forward();
+  let power = new Float64Array(0);
+  return visitSpectra(samples, options, ({ re, im, bins }, t, frames) => {
+    if (t === 0) power = new Float64Array(bins);
     for (let k = 0; k < bins; k++) power[k] = re[k]! * re[k]! + im[k]! * im[k]!;
     visit(power, t, frames);
+  });
+}
+
+/** Absolute values in the 32-bit steps of NumPy's vector loop: max · sqrt(1 + (min / max)²), the sum fused. */
+function numpyMagnitudes(re: Float64Array, im: Float64Array, out: Float32Array, at: number): void {
+  for (let k = 0; k < re.length; k++) {
+    const a = Math.abs(Math.fround(re[k]!)), b = Math.abs(Math.fround(im[k]!));
+    const large = a > b ? a : b, small = a > b ? b : a;
+    const ratio = large > 0 ? Math.fround(small / large) : 0;
+    out[at + k] = large * Math.fround(Math.sqrt(Math.fround(ratio * ratio + 1)));
   }
-  return frames;
 }
 
 /** Spectra that lie frame by frame (each frame's bins together), which is how most features read them. */
@@ -264,8 +285,16 @@ export interface FrameSpectra {
  * The spectrogram of audio raised to `power`, or a ready one, frame by frame (librosa's `_spectrogram`).
  *
  * A ready spectrogram is taken as it is, whatever its power; it only has to be real and non-empty.
+ *
+ * @param rounding `numpy`: the last bit as NumPy's absolute value of a complex64 has it. Digital silence with a single
+ * step in it has a flat spectrum, whose peaks are rounding; librosa's tuning estimate counts them all the same.
  */
-export function frameSpectra(input: SpectralInput, options: StftOptions, power: number): FrameSpectra {
+export function frameSpectra(
+  input: SpectralInput,
+  options: StftOptions,
+  power: number,
+  rounding: "fast" | "numpy" = "fast",
+): FrameSpectra {
   if (isMatrix(input)) {
     const { data, shape: [bins, frames] } = matrixOf(input);
     const asked = options.nFft ?? 2048;
@@ -274,12 +303,15 @@ export function frameSpectra(input: SpectralInput, options: StftOptions, power: 
   }
   const samples = samplesOf(input);
   let data = new Float32Array(0), width = 0;
-  const frames = visitPower(samples, options, (spectrum, t, count) => {
-    if (t === 0) data = new Float32Array(count * (width = spectrum.length));
+  const frames = visitSpectra(samples, options, ({ re, im, bins }, t, count) => {
+    if (t === 0) data = new Float32Array(count * (width = bins));
     const at = t * width;
-    if (power === 2) data.set(spectrum, at);
-    else if (power === 1) { for (let k = 0; k < width; k++) data[at + k] = Math.sqrt(spectrum[k]!); }
-    else for (let k = 0; k < width; k++) data[at + k] = spectrum[k]! ** (power / 2);
+    if (rounding === "numpy") numpyMagnitudes(re, im, data, at);
+    else {for (let k = 0; k < width; k++) {
+        data[at + k] = power === 2 ? re[k]! * re[k]! + im[k]! * im[k]! : Math.sqrt(re[k]! * re[k]! + im[k]! * im[k]!);
+      }}
+    if (power === 2 && rounding === "numpy") { for (let k = at; k < at + width; k++) data[k]! *= data[k]!; }
+    else if (power !== 1 && power !== 2) { for (let k = at; k < at + width; k++) data[k] = data[k]! ** power; }
   });
   return { data, frames, bins: width, nFft: options.nFft ?? 2048 };
 }
