@@ -5,7 +5,6 @@
  */
 
 import process from "node:process";
-import { ensureTool, TOOLS } from "../setup/tools.ts";
 import { type Part, setUpEngine } from "./engine.ts";
 
 /** Options of the command. */
@@ -22,6 +21,7 @@ export interface SetupOptions {
 export async function setupCommand(options: SetupOptions): Promise<void> {
   const parts: Part[] = [await setUpEngine(options.quiet ?? false)];
   if (!options.engine) {
+    const { ensureTool, TOOLS } = await import("../setup/tools.ts");
     for (const name of TOOLS) {
       const tool = await ensureTool(name, { install: true, log: (line) => console.error(line) });
       const detail = tool.available
