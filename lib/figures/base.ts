@@ -35,7 +35,10 @@ export interface Series {
 /** Layout with the house's looks: title at the left, palette, legend above the plot. */
 export function baseLayout(options: FigureOptions, description: string, legend = false): Layout {
   const { title, subtitle } = options;
-  const text = [title, subtitle === undefined ? undefined : `<sub>${subtitle}</sub>`].filter((t) => t !== undefined);
+  const text = [
+    title === undefined ? undefined : `<b>${title}</b>`,
+    subtitle === undefined ? undefined : `<sub>${subtitle}</sub>`,
+  ].filter((t) => t !== undefined);
   const top = 16 + (title === undefined ? 0 : 24) + (subtitle === undefined ? 0 : 20) + (legend ? 26 : 0);
   return {
     ...(text.length > 0
@@ -48,23 +51,40 @@ export function baseLayout(options: FigureOptions, description: string, legend =
           y: 1,
           yanchor: "top" as const,
           yref: "container" as const,
-          pad: { t: 14 },
+          // Plotly lifts a title of two lines by most of a line.
+          pad: { t: text.length > 1 ? 26 : 14 },
           font: { size: 16, color: INK },
         },
       }
       : {}),
     ...(options.width === undefined ? {} : { width: options.width }),
     height: options.height ?? 360,
-    margin: { t: top, l: 12, r: 16, b: 12 },
+    margin: { t: top, l: 12, r: 16, b: 20 },
     showlegend: legend,
     ...(legend
-      ? { legend: { orientation: "h" as const, x: 0, xanchor: "left" as const, y: 1.02, yanchor: "bottom" as const } }
+      ? {
+        legend: {
+          orientation: "h" as const,
+          x: 0,
+          xanchor: "left" as const,
+          y: 1.02,
+          yanchor: "bottom" as const,
+          traceorder: "normal" as const,
+        },
+      }
       : {}),
     colorway: [...OKABE_ITO],
     font: { family: "Helvetica, Arial, 'Liberation Sans', sans-serif", size: 12, color: INK },
     hovermode: "closest",
     meta: { description: options.description ?? description },
   };
+}
+
+/** Lifts a legend above the plot by so many pixels more, where text stands between. */
+export function liftLegend(layout: Layout, pixels: number): Layout {
+  if (layout.legend?.y === undefined) return layout;
+  const inner = Math.max(60, (layout.height ?? 360) - (layout.margin?.t ?? 40) - 50);
+  return { ...layout, legend: { ...layout.legend, y: Number((layout.legend.y + pixels / inner).toFixed(3)) } };
 }
 
 /** An axis with a title. */

@@ -84,7 +84,7 @@ export function barFigure(
       x: vertical ? labels : values,
       y: vertical ? values : labels,
       marker: { color: colors },
-      ...(options.decimals === undefined ? {} : {
+      ...(options.decimals === undefined || error ? {} : {
         text: values.map((v) => v === null ? "" : v.toFixed(options.decimals)),
         textposition: mode === "stack" && several ? "inside" as const : "outside" as const,
       }),
@@ -94,13 +94,20 @@ export function barFigure(
         : "%{y}: %{x}<extra>%{fullData.name}</extra>",
     };
   });
+  if (options.decimals !== undefined && options.errors && series.length === 1) {
+    data.push(textBeyond(labels, series[0]!, options.errors, options.decimals, vertical));
+  }
   const words = series.map((s) => {
     const [low, high] = extremes(s.values);
     return `${s.name} from ${brief(low)} to ${brief(high)}`;
   });
   const layout = baseLayout(options, `Bar chart over ${listed(labels)}: ${words.join("; ")}.`, several);
   const categories: Axis = { type: "category", showgrid: false, categoryorder: "array", categoryarray: [...labels] };
-  const values = axis(vertical ? options.yTitle : options.xTitle, { rangemode: "tozero" });
+  const values = axis(vertical ? options.yTitle : options.xTitle, {
+    rangemode: "tozero",
+    // Plotly leaves no room for the text at the bars' ends.
+    ...(options.decimals === undefined || (mode === "stack" && several) ? {} : roomForText(series, options.errors)),
+  });
   const names = axis(vertical ? options.xTitle : options.yTitle, {
     ...categories,
     ...(vertical ? {} : { autorange: "reversed" as const }),
@@ -119,6 +126,40 @@ export function barFigure(
       vertical ? "y" : "x",
     ),
   };
+}
+
+/** The numbers of bars that have error bars, beyond those. */
+function textBeyond(
+  labels: readonly string[],
+  series: Series,
+  errors: ArrayLike<number>,
+  decimals: number,
+  vertical: boolean,
+): Trace {
+  const ends = labels.map((_, i) => {
+    const end = series.values[i]! + (errors[i] ?? 0);
+    return Number.isFinite(end) ? significant(end) : null;
+  });
+  return {
+    type: "scatter",
+    mode: "text",
+    x: vertical ? labels : ends,
+    y: vertical ? ends : labels,
+    text: labels.map((_, i) => Number.isFinite(series.values[i]) ? series.values[i]!.toFixed(decimals) : ""),
+    textposition: vertical ? "top center" : "middle right",
+    showlegend: false,
+    hoverinfo: "skip",
+  };
+}
+
+/** A range of the value axis that ends a tenth beyond the longest bar. */
+function roomForText(series: readonly Series[], errors: ArrayLike<number> | undefined): Axis {
+  const ends = series.flatMap((s) => Array.from(s.values, (v, i) => v + (v < 0 ? -1 : 1) * (errors?.[i] ?? 0)));
+  const [low, high] = extremes(ends);
+  if (!(high > low) && !(Math.abs(high) > 0)) return {};
+  const [bottom, top] = [Math.min(0, low), Math.max(0, high)];
+  const room = 0.1 * (top - bottom);
+  return { range: [significant(bottom < 0 ? bottom - room : 0, 4), significant(top > 0 ? top + room : 0, 4)] };
 }
 
 /** A level to compare with, for example chance. */
@@ -309,6 +350,12 @@ export function histogramFigure(series: readonly Series[], options: HistogramFig
   };
 }
 
+/** A log axis; very small and very large numbers are written as powers of ten. */
+function logarithmic(values: readonly ArrayLike<number>[]): Axis {
+  const [low, high] = extremes(values.flatMap((v) => Array.from(v).filter((n) => n > 0)));
+  return { type: "log", ...(low < 1e-3 || high > 1e5 ? { exponentformat: "power" as const } : {}) };
+}
+
 /** One line of a {@linkcode lineFigure}. */
 export interface LineSeries {
   /** Name in the legend. */
@@ -470,7 +517,6 @@ export function scatterFigure(x: ArrayLike<number>, y: ArrayLike<number>, option
     layer: "below",
     line: { color: MUTED, width: 1.5, dash: "dash" },
   };
-  const log = { type: "log" as const, exponentformat: "power" as const };
   return {
     data,
     layout: {
@@ -482,8 +528,8 @@ export function scatterFigure(x: ArrayLike<number>, y: ArrayLike<number>, option
           `${brief(lowX)} to ${brief(highX)}, ${options.yTitle ?? "y"} from ${brief(lowY)} to ${brief(highY)}.`,
         names.length > 1,
       ),
-      xaxis: axis(options.xTitle, options.logX ? log : {}),
-      yaxis: axis(options.yTitle, options.logY ? log : {}),
+      xaxis: axis(options.xTitle, options.logX ? logarithmic([x]) : {}),
+      yaxis: axis(options.yTitle, options.logY ? logarithmic([y]) : {}),
       ...(options.identity && high > low ? { shapes: [identity] } : {}),
     },
   };
