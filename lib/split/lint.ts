@@ -161,7 +161,7 @@ function rowName(row: LintRow): string {
   return row.path === undefined || row.path === row.key ? row.key : `${row.key} (${row.path})`;
 }
 
-/** Rows of the set that is evaluated: the last one in the order train, validation, test. */
+/** How many of each set's rows are concerned, in words. */
 function rowsText(perSet: Readonly<Record<string, number>>, total: ReadonlyMap<string, number>): string {
   return Object.entries(perSet).map(([name, count]) => `${count} of ${total.get(name)} in ${name}`).join(", ");
 }
@@ -204,7 +204,12 @@ export function lintSplit(rows: readonly LintRow[], options: LintOptions = {}): 
     check: LintCheck,
     found: Shared,
     worst: "leak" | "warning",
-    text: { readonly things: (count: number) => string; readonly field: string; readonly consequence: string },
+    text: {
+      readonly things: (count: number) => string;
+      readonly field: string;
+      readonly consequence: string;
+      readonly clean?: string;
+    },
     example: (value: string, rows: ReadonlyMap<string, LintRow>) => string,
   ): LintFinding => {
     const count = found.values.length;
@@ -228,7 +233,7 @@ export function lintSplit(rows: readonly LintRow[], options: LintOptions = {}): 
       message: found.unknown > 0
         ? `Cannot be checked: ${many(found.unknown, "row")} of ${rows.length} ` +
           `${found.unknown === 1 ? "names" : "name"} no ${text.field}.`
-        : `No set shares a ${text.field} with another.`,
+        : text.clean ?? `No two sets share ${/^[aeiou]/.test(text.field) ? "an" : "a"} ${text.field}.`,
     };
   };
   const places = (each: ReadonlyMap<string, LintRow>): string =>
@@ -307,6 +312,7 @@ export function lintSplit(rows: readonly LintRow[], options: LintOptions = {}): 
       {
         things: (count) => many(count, "utterance has its takes", "utterances have their takes"),
         field: "speaker, sentence and take",
+        clean: "No utterance has its takes in different sets.",
         consequence: "the test asks for near copies of what was learned",
       },
       (value, each) => `${read(value)}: ${places(each)}`,
@@ -375,8 +381,9 @@ function contradictions(rows: readonly LintRow[], names: readonly string[]): Lin
   }
   const wrong = [...groups].filter(([, group]) => new Set(group.map((row) => row.label)).size > 1);
   // One pair of rows may be found by its key and by its audio: it counts once.
-  const distinct = new Map(wrong.map(([name, group]) => [group.map((row) => rows.indexOf(row)).join(), [name, group]]));
-  const concerned = new Set([...distinct.values()].flatMap(([, group]) => group as LintRow[]));
+  const number = new Map(rows.map((row, i) => [row, i]));
+  const distinct = new Map(wrong.map(([, group]) => [group.map((row) => number.get(row)).join(), group]));
+  const concerned = new Set([...distinct.values()].flat());
   const perSet: Record<string, number> = {};
   for (const name of names) {
     const count = [...concerned].filter((row) => row.split === name).length;
@@ -389,8 +396,8 @@ function contradictions(rows: readonly LintRow[], names: readonly string[]): Lin
     count,
     rows: perSet,
     unknown,
-    examples: [...distinct.values()].slice(0, EXAMPLES).map(([, group]) =>
-      (group as LintRow[]).map((row) => `${rowName(row)} = ${row.label}`).join(" | ")
+    examples: [...distinct.values()].slice(0, EXAMPLES).map((group) =>
+      group.map((row) => `${rowName(row)} = ${row.label}`).join(" | ")
     ),
     message: count > 0
       ? `${
