@@ -10,6 +10,7 @@ import {
   brief,
   extremes,
   type FigureOptions,
+  liftLegend,
   listed,
   type Series,
   significant,
@@ -193,7 +194,7 @@ export function withReference(layout: Layout, reference: Reference | undefined, 
     ? { r: Math.max(margin.r ?? 16, Math.ceil(widest([label], 11)) + 16) }
     : { t: (margin.t ?? 40) + 16 };
   return {
-    ...layout,
+    ...(on === "x" ? liftLegend(layout, 16) : layout),
     margin: { ...margin, ...room },
     shapes: [...(layout.shapes ?? []), across],
     annotations: [...(layout.annotations ?? []), name],

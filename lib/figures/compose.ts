@@ -4,7 +4,7 @@
  * @module
  */
 
-import { baseLayout, type FigureOptions, listed } from "./base.ts";
+import { baseLayout, type FigureOptions, liftLegend, listed } from "./base.ts";
 import { parseText, plainText } from "./text.ts";
 import type { Annotation, Axis, Figure, HeatmapTrace, Layout, Shape, Trace, XAxisId, YAxisId } from "./types.ts";
 
@@ -162,7 +162,7 @@ export function smallMultiples(figures: readonly Figure[], options: SmallMultipl
   return {
     data,
     layout: {
-      ...base,
+      ...(titled ? liftLegend(base, 18) : base),
       margin: { ...base.margin, t: (base.margin?.t ?? 16) + (titled ? 18 : 0) },
       ...(first.barmode ? { barmode: first.barmode } : {}),
       ...(first.bargap === undefined ? {} : { bargap: first.bargap }),
