@@ -167,7 +167,10 @@ Deno.test("with enough speakers two models are told apart or not, with p; on oth
     assert.ok(clear.test?.tested && clear.test.p <= 0.05);
     const alike = compare("good", "alike");
     assert.ok(alike.test?.tested && alike.test.p > 0.05);
-    assert.match(alike.text, /^cannot be told apart: .* p = [01]\.\d{3}\); a true difference under about \d+\.\d points/);
+    assert.match(
+      alike.text,
+      /^cannot be told apart: .* p = [01]\.\d{3}\); a true difference under about \d+\.\d points/,
+    );
     assert.match(compare("good", "fewer").text, /^cannot be compared: they were not tested on the same rows/);
     const text = renderReport(readChecked(dir), []).get("README.md")!;
     assert.match(text, /^## Study 004$/m);
