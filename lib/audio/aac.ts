@@ -293,7 +293,8 @@ export async function decodeMp4(bytes: Uint8Array, file: string): Promise<Decode
 }
 
 /**
- * Decodes an ADTS stream. It says nothing of the encoder's delay, so that (usually 1,024 samples) stays at the start.
+ * Decodes an ADTS stream. It says nothing of the encoder's delay; the decoder leaves the first unit out, which makes up
+ * for the 1,024 samples of most encoders, and the padding at the end stays.
  *
  * @param bytes The whole file.
  * @param file Its name, for errors.
