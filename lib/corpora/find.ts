@@ -65,6 +65,7 @@ export async function listFiles(dir: string): Promise<Listing> {
   const files: string[] = [];
   const unreadable: string[] = [];
   const visited = new Set<string>();
+  const links: string[] = [];
 
   async function walk(relative: string): Promise<void> {
     const full = relative === "" ? dir : join(dir, relative);
@@ -80,7 +81,6 @@ export async function listFiles(dir: string): Promise<Listing> {
       return;
     }
     entries.sort((a, b) => byCodeUnits(a.name, b.name));
-    const links: string[] = [];
     for (const entry of entries) {
       if (entry.name.startsWith(".") || SKIPPED_FOLDERS.has(entry.name)) continue;
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
@@ -88,23 +88,26 @@ export async function listFiles(dir: string): Promise<Listing> {
       else if (entry.isFile()) files.push(path);
       else if (entry.isSymbolicLink()) links.push(path);
     }
-    // Links come last, so that a folder that is there both itself and through a link is known by its own path.
-    for (const path of links) {
-      let stat;
-      try {
-        stat = await fs.stat(join(dir, path));
-      } catch {
-        // It leads nowhere, or in a circle. By its name it may be a recording; reading it will say what is wrong.
-        files.push(path);
-        continue;
-      }
-      if (stat.isDirectory()) await walk(path);
-      else if (stat.isFile()) files.push(path);
+  }
+
+  /** What a link leads to. */
+  async function follow(path: string): Promise<void> {
+    let stat;
+    try {
+      stat = await fs.stat(join(dir, path));
+    } catch {
+      // It leads nowhere, or in a circle. By its name it may be a recording; reading it will say what is wrong.
+      files.push(path);
+      return;
     }
+    if (stat.isDirectory()) await walk(path);
+    else if (stat.isFile()) files.push(path);
   }
 
   try {
     await walk("");
+    // Links come last, so that what is there both itself and through a link is known by its own path.
+    for (let i = 0; i < links.length; i++) await follow(links[i]!);
   } catch (error) {
     throw new CorpusError(`${dir}: cannot be searched for a corpus, ${systemReason(error)}.`, { cause: error });
   }

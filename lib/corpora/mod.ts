@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compareWithManifest, type ManifestDifference } from "./check.ts";
 import type { Corpus } from "./corpus.ts";
 import { findOnShelf, type FoundCorpora } from "./find.ts";
 import { indexOnShelf, type IndexOptions } from "./indexing.ts";
@@ -51,8 +52,19 @@ export function indexCorpus(dir: string, options: IndexOptions = {}): Promise<Ma
   return indexOnShelf(corpora, dir, options);
 }
 
+/**
+ * Compares a folder with a manifest, joined by key: what is missing, extra, changed.
+ *
+ * @throws {CorpusError} when the folder is not there or cannot be read.
+ */
+export function verifyManifest(dir: string, manifest: Pick<Manifest, "rows">): Promise<ManifestDifference> {
+  return compareWithManifest(corpora, dir, manifest);
+}
+
+export type { BadFile, ManifestDifference } from "./check.ts";
 export type { Corpus, DownloadSource, ExpectedPart, Licence, Oddity, Speaker } from "./corpus.ts";
 export { describeMissing, type FoundCorpora, type FoundCorpus } from "./find.ts";
+export { type GenericOptions, indexFolder, indexTable } from "./generic.ts";
 export { type LabelMap, labelMaps, mapLabel } from "./labels.ts";
 export type { IndexOptions } from "./indexing.ts";
 export { type Manifest, manifestHash, orderRows, readManifest, writeManifest } from "./manifest.ts";
