@@ -83,6 +83,32 @@ function program(): Command {
       (await import("./commands/predict.ts")).predictCommand(bundle, files, options)
     );
 
+  const data = serlab.command("data").description("corpora: list, get, check, index");
+  data.command("list")
+    .description("the corpora, their licences, and what of them is here")
+    .option("--corpora <dir>", "folder to look in", "data")
+    .option("--json", "one JSON object a line")
+    .action(async (options) => (await import("./commands/data.ts")).dataListCommand(options));
+  data.command("get")
+    .description("download a corpus, or say how to get it")
+    .argument("<name>", "identifier of the corpus, such as ravdess")
+    .option("--to <dir>", "folder of the corpora", "data")
+    .addOption(new Option("--channel <name>", "which recordings").choices(["speech", "song", "all"]).default("speech"))
+    .option("--keep-archive", "keep the downloaded archive")
+    .action(async (name, options) => (await import("./commands/data.ts")).dataGetCommand(name, options));
+  data.command("check")
+    .description("check a folder against expected counts and hashes; exit code 1 when something is wrong")
+    .argument("<dir>", "the folder")
+    .option("--json", "one JSON object")
+    .action(async (dir, options) => (await import("./commands/data.ts")).dataCheckCommand(dir, options));
+  data.command("index")
+    .description("write the manifest of the corpora under a folder")
+    .argument("<dir>", "the folder")
+    .option("--corpus <name>", "only this corpus")
+    .option("--out <file>", "where the manifest goes; default: data/manifests/<corpora>.jsonl")
+    .option("--allow-incomplete", "go on when recordings are missing")
+    .action(async (dir, options) => (await import("./commands/data.ts")).dataIndexCommand(dir, options));
+
   serlab.command("features")
     .description("extract a recipe's features, one .npy a file")
     .argument("[file...]", "audio files")
