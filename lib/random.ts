@@ -397,6 +397,88 @@ export class RandomState {
     return this.#fill(size, () => loc + scale * this.#normal());
   }
 
+  /** One standard exponential number. */
+  #exponential(): number {
+    return -Math.log(1 - this.#double());
+  }
+
+  /**
+   * A standard gamma number of the given shape, above 0 (NumPy's legacy `standard_gamma`: Marsaglia and Tsang, ACM TOMS
+   * 26(3), 2000, from shape 1 on; Ahrens and Dieter's GS below).
+   *
+   * Powers and logarithms may differ from the C library's in the last place, as with normal numbers.
+   *
+   * @throws {RangeError} when the shape is negative or not finite.
+   */
+  standardGamma(shape: number): number {
+    if (!(shape >= 0 && shape < Infinity)) throw new RangeError(`shape must be finite and not negative, not ${shape}.`);
+    if (shape === 1) return this.#exponential();
+    if (shape === 0) return 0;
+    if (shape < 1) {
+      for (;;) {
+        const u = this.#double();
+        const v = this.#exponential();
+        if (u <= 1 - shape) {
+          const x = u ** (1 / shape);
+          if (x <= v) return x;
+        } else {
+          const y = -Math.log((1 - u) / shape);
+          const x = (1 - shape + shape * y) ** (1 / shape);
+          if (x <= v + y) return x;
+        }
+      }
+    }
+    const b = shape - 1 / 3;
+    const c = 1 / Math.sqrt(9 * b);
+    for (;;) {
+      let x: number;
+      let v: number;
+      do {
+        x = this.#normal();
+        v = 1 + c * x;
+      } while (v <= 0);
+      v = v * v * v;
+      const u = this.#double();
+      if (u < 1 - 0.0331 * (x * x) * (x * x)) return b * v;
+      if (Math.log(u) < 0.5 * x * x + b * (1 - v + Math.log(v))) return b * v;
+    }
+  }
+
+  /** A gamma number of the given shape times `scale` (NumPy's legacy `gamma`). */
+  gamma(shape: number, scale = 1): number {
+    if (!(scale >= 0)) throw new RangeError(`scale must not be negative, and is ${scale}.`);
+    return scale * this.standardGamma(shape);
+  }
+
+  /**
+   * A number in [0, 1] of the beta distribution (NumPy's legacy `beta`: Jöhnk's method where both shapes are at most 1,
+   * else the share of one gamma number in two).
+   *
+   * @throws {RangeError} when a shape is not a positive finite number.
+   */
+  beta(a: number, b: number): number {
+    for (const shape of [a, b]) {
+      if (!(shape > 0 && shape < Infinity)) throw new RangeError(`a shape must be positive and finite, not ${shape}.`);
+    }
+    if (a > 1 || b > 1) {
+      const first = this.standardGamma(a);
+      return first / (first + this.standardGamma(b));
+    }
+    for (;;) {
+      const u = this.#double();
+      const v = this.#double();
+      const x = u ** (1 / a);
+      const y = v ** (1 / b);
+      if (x + y > 1) continue;
+      if (x + y > 0) return x / (x + y);
+      // Both powers vanished: the same share by logarithms.
+      const logX = Math.log(u) / a;
+      const logY = Math.log(v) / b;
+      const top = Math.max(logX, logY);
+      return Math.exp(logX - top - Math.log(Math.exp(logX - top) + Math.exp(logY - top)));
+    }
+  }
+
   /** The state, to be kept as JSON and given to {@linkcode RandomState.restore}. */
   snapshot(): RandomStateSnapshot {
     return {
