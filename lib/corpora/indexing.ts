@@ -53,10 +53,18 @@ export async function mapConcurrently<T, R>(
   return results;
 }
 
+/** No recording of a corpus comes near this; what does is not read into memory. */
+const MAX_BYTES = 2 ** 30;
+
 async function readFile(path: string): Promise<Uint8Array> {
   try {
+    const { size } = await fs.stat(path);
+    if (size > MAX_BYTES) {
+      throw new CorpusError(`${path}: has ${size} bytes; recordings of up to ${MAX_BYTES} bytes are read.`);
+    }
     return await fs.readFile(path);
   } catch (error) {
+    if (error instanceof CorpusError) throw error;
     throw new CorpusError(`${path}: cannot be read, ${systemReason(error)}.`, { cause: error });
   }
 }
