@@ -29,7 +29,7 @@ export interface Part {
 export async function setUpEngine(quiet: boolean): Promise<Part> {
   const log = (line: string): void => console.error(line);
   try {
-    const { detail } = await installNative(log);
+    const { detail } = await installNative({ log });
     if (!quiet) console.error(`engine: native, ${detail}`);
     return { name: "engine", available: true, detail };
   } catch (error) {

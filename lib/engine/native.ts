@@ -69,8 +69,15 @@ export interface NativeStatus {
   readonly detail: string;
 }
 
-/** Where a message of the installer goes, one line each. */
-export type Log = (line: string) => void;
+/** Where things are and where messages go; the defaults are this checkout's. */
+export interface NativeOptions {
+  /** Receives one plain line a step. */
+  readonly log?: (line: string) => void;
+  /** Folder of the package @tensorflow/tfjs-node. */
+  readonly tfjsNode?: string;
+  /** Folder of the user cache. */
+  readonly cache?: string;
+}
 
 function platformKey(): string {
   return `${Deno.build.os}-${Deno.build.arch}`;
@@ -81,32 +88,26 @@ function packageFolder(name: string): string {
   return dirname(fileURLToPath(import.meta.resolve(`${name}/package.json`)));
 }
 
-function addonPath(): string {
-  return join(packageFolder("@tensorflow/tfjs-node"), "lib", "napi-v8", "tfjs_binding.node");
+function addonPath(tfjsNode: string): string {
+  return join(tfjsNode, "lib", "napi-v8", "tfjs_binding.node");
 }
 
 /** Folder in the user cache that holds the libraries and the addon for this platform and these versions. */
-function cachedFolder(wheel: Wheel): string {
-  const tfjsNode = JSON.parse(readFileSync(join(packageFolder("@tensorflow/tfjs-node"), "package.json"), "utf8")) as {
-    version: string;
-  };
-  return join(
-    cacheFolder(),
-    `native-tensorflow-${TENSORFLOW_VERSION}-tfjs-node-${tfjsNode.version}-${platformKey()}-${
-      wheel.sha256.slice(0, 8)
-    }`,
-  );
+function cachedFolder(wheel: Wheel, tfjsNode: string, cache: string): string {
+  const { version } = JSON.parse(readFileSync(join(tfjsNode, "package.json"), "utf8")) as { version: string };
+  const name = `native-tensorflow-${TENSORFLOW_VERSION}-tfjs-node-${version}-${platformKey()}`;
+  return join(cache, `${name}-${wheel.sha256.slice(0, 8)}`);
 }
 
 /** Looks whether the native engine is installed in this checkout; loads nothing. */
-export function nativeStatus(): NativeStatus {
+export function nativeStatus(options: Pick<NativeOptions, "tfjsNode"> = {}): NativeStatus {
   let folder: string;
   try {
-    folder = packageFolder("@tensorflow/tfjs-node");
+    folder = options.tfjsNode ?? packageFolder("@tensorflow/tfjs-node");
   } catch {
     return { installed: false, detail: "the package @tensorflow/tfjs-node is not installed" };
   }
-  if (!existsSync(addonPath())) return { installed: false, detail: "its addon has not been built" };
+  if (!existsSync(addonPath(folder))) return { installed: false, detail: "its addon has not been built" };
   const libraries = join(folder, "deps", "lib");
   const found = existsSync(libraries)
     ? readdirSync(libraries).filter((name) => /tensorflow/.test(name) && existsSync(join(libraries, name)))
@@ -159,36 +160,36 @@ function tellingLine(output: string): string {
  *
  * Nothing half-installed is ever left: everything is made in a temporary folder, verified and renamed.
  *
- * @param log Receives one plain line a step.
  * @throws {EngineError} with the reason, in one sentence, when it cannot be had on this machine.
  */
-export async function installNative(log: Log = () => {}): Promise<NativeStatus> {
-  const present = nativeStatus();
+export async function installNative(options: NativeOptions = {}): Promise<NativeStatus> {
+  const present = nativeStatus(options);
   if (present.installed) return present;
+  const { log = () => {}, tfjsNode = packageFolder("@tensorflow/tfjs-node"), cache = cacheFolder() } = options;
   const wheel = WHEELS[platformKey()];
   let reason = `no TensorFlow ${TENSORFLOW_VERSION} wheel is known for ${platformKey()}`;
   if (wheel) {
     try {
-      const cached = cachedFolder(wheel);
+      const cached = cachedFolder(wheel, tfjsNode, cache);
       if (!isComplete(cached)) {
         await withLock(cached, async () => {
-          if (!isComplete(cached)) await build(wheel, cached, log);
+          if (!isComplete(cached)) await build(wheel, cached, tfjsNode, log);
         }, () => log("engine: another process is installing it; waiting"));
       }
-      link(wheel, cached);
-      return nativeStatus();
+      link(wheel, cached, tfjsNode);
+      return nativeStatus(options);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       reason = error.message.replace(/\.$/, "");
     }
   }
-  if (OWN_BINARIES.has(platformKey())) {
+  if (OWN_BINARIES.has(platformKey()) && options.tfjsNode === undefined) {
     log(`engine: ${reason}; trying tfjs-node's own download`);
     await runCommand(Deno.execPath(), ["install", "--allow-scripts=npm:@tensorflow/tfjs-node"], checkoutFolder());
     const after = nativeStatus();
     if (after.installed) return after;
     // A download that stopped half-way must not look installed the next time.
-    rmSync(join(packageFolder("@tensorflow/tfjs-node"), "deps"), { recursive: true, force: true });
+    rmSync(join(tfjsNode, "deps"), { recursive: true, force: true });
     reason += ", and tfjs-node's own download failed";
   }
   throw new EngineError(`${reason}.`);
@@ -212,7 +213,7 @@ function isComplete(folder: string): boolean {
   }
 }
 
-async function build(wheel: Wheel, cached: string, log: Log): Promise<void> {
+async function build(wheel: Wheel, cached: string, tfjsNode: string, log: (line: string) => void): Promise<void> {
   rmSync(cached, { recursive: true, force: true });
   for (const name of existsSync(dirname(cached)) ? readdirSync(dirname(cached)) : []) {
     if (name.startsWith(basename(cached)) && name.endsWith(".partial")) { // of a killed process: we hold the lock
@@ -251,7 +252,7 @@ async function build(wheel: Wheel, cached: string, log: Log): Promise<void> {
     ]);
     if (unpack.code !== 0) throw new EngineError(`${file}: could not be unpacked (${tellingLine(unpack.output)}).`);
     for (const name of wheel.libraries) renameSync(join(folder, "tensorflow", name), join(folder, name));
-    await compile(wheel, compiler[0]!, folder);
+    await compile(wheel, compiler[0]!, folder, tfjsNode);
     for (const name of [file, "tensorflow", "requirements.txt"]) rmSync(join(folder, name), { recursive: true });
     const names = [...wheel.libraries, "tfjs_binding.node"];
     const files = Object.fromEntries(names.map((name) => [name, statSync(join(folder, name)).size]));
@@ -260,8 +261,7 @@ async function build(wheel: Wheel, cached: string, log: Log): Promise<void> {
   });
 }
 
-async function compile(wheel: Wheel, compiler: string, folder: string): Promise<void> {
-  const tfjsNode = packageFolder("@tensorflow/tfjs-node");
+async function compile(wheel: Wheel, compiler: string, folder: string, tfjsNode: string): Promise<void> {
   const isMac = Deno.build.os === "darwin";
   const { code, output } = await runCommand(compiler, [
     ...["-O2", "-fPIC", "-shared", "-std=c++17", "-DNAPI_VERSION=8", "-DBUILDING_NODE_EXTENSION"],
@@ -279,9 +279,8 @@ async function compile(wheel: Wheel, compiler: string, folder: string): Promise<
 }
 
 /** Links the cached libraries and addon into this checkout's tfjs-node. */
-function link(wheel: Wheel, cached: string): void {
-  const folder = packageFolder("@tensorflow/tfjs-node");
-  const libraries = join(folder, "deps", "lib");
+function link(wheel: Wheel, cached: string, tfjsNode: string): void {
+  const libraries = join(tfjsNode, "deps", "lib");
   mkdirSync(libraries, { recursive: true });
   for (const name of wheel.libraries) {
     const at = join(libraries, name);
@@ -289,7 +288,7 @@ function link(wheel: Wheel, cached: string): void {
     symlinkSync(join(cached, name), at);
   }
   // The addon comes last, by rename: it is what `nativeStatus` takes for installed.
-  const addon = addonPath();
+  const addon = addonPath(tfjsNode);
   mkdirSync(dirname(addon), { recursive: true });
   copyFileSync(join(cached, "tfjs_binding.node"), `${addon}.${process.pid}`);
   renameSync(`${addon}.${process.pid}`, addon);
