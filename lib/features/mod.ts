@@ -13,6 +13,7 @@ export * from "./fft.ts";
 export * from "./imresize.ts";
 export * from "./mel.ts";
 export * from "./normalize.ts";
+export * from "./picture.ts";
 export * from "./pitch.ts";
 export * from "./recipes.ts";
 export * from "./spectral.ts";

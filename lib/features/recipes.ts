@@ -15,6 +15,7 @@ import { amplitudeToDb, powerToDb } from "./decibels.ts";
 import { imresize } from "./imresize.ts";
 import { samplesOf, transpose } from "./input.ts";
 import { logMelSpectrogram, melOfFrames, mfcc, mfccOfFrames } from "./mel.ts";
+import { melPicture } from "./picture.ts";
 import { frameSpectra } from "./spectrum.ts";
 import { rms, zeroCrossingRate } from "./temporal.ts";
 
@@ -89,6 +90,23 @@ export const study000: Recipe = define({
     // The frames still lie one after the other, so the small result is turned instead of the large input.
     return { data: transpose(imresize(db, [64, 64]).data, 64, 64), shape: [64, 64] };
   },
+});
+
+/**
+ * Study 001: the picture of the mel spectrogram in dB under its own maximum, autoscaled `jet` colours, 50×300 pixels.
+ *
+ * The scale is each clip's own and the whole clip fills the width: loudness and duration are both erased, and `jet`
+ * is not monotone in brightness. The study declared its networks with width and height exchanged; the array that they
+ * were fed is this one, 50 rows of 300 columns.
+ */
+export const study001: Recipe = define({
+  name: "study001",
+  version: 1,
+  describe: "50×300 RGB picture of the mel spectrogram in dB, jet colours, loudness and duration lost (study 001)",
+  load: { sampleRateHz: 22050 },
+  parameters: { nFft: 2048, hopLength: 512, nMels: 128, fmax: 8000, ref: "max", drawn: "775x462", size: "300x50" },
+  shape: [50, 300, 3],
+  extract: (wave) => melPicture(logMelSpectrogram(wave, { fmax: 8000, ref: "max" })),
 });
 
 /** Vectors laid end to end. */
@@ -210,7 +228,7 @@ export const study004: Recipe = define({
 
 /** All recipes, by name. */
 const shelf: ReadonlyMap<string, Recipe> = new Map(
-  [study000, study002, study003, study003Vector, study004].map((each) => [each.name, each]),
+  [study000, study001, study002, study003, study003Vector, study004].map((each) => [each.name, each]),
 );
 
 /**
