@@ -64,6 +64,22 @@ export function writeFileAtomic(path: string, content: Uint8Array | string): voi
 }
 
 /**
+ * Makes a folder and checks that files can be written into it, so that long work does not find out at its end.
+ *
+ * @throws {WriteError} when they cannot.
+ */
+export function ensureWritable(folder: string): void {
+  const probe = `${folder}/.${Deno.pid}-${randomBytes(4).toString("hex")}.tmp`;
+  try {
+    mkdirSync(folder, { recursive: true });
+    closeSync(openSync(probe, "wx"));
+    rmSync(probe);
+  } catch (error) {
+    throw new WriteError(`${folder}: cannot be written, ${systemReason(error)}.`, { cause: error });
+  }
+}
+
+/**
  * Reads a file whole.
  *
  * @throws the given error class, naming the file, when it cannot be read.

@@ -11,6 +11,7 @@ import { readBundle } from "../bundle_files.ts";
 import { synthesize } from "../corpora/synthetic.ts";
 import type { BackendName } from "../engine/tf.ts";
 import { UsageError } from "../errors.ts";
+import { ensureWritable } from "../io.ts";
 import { predict } from "../predict.ts";
 import { prepare, runStudy } from "../study/run.ts";
 import { commandEngine, setUpEngine } from "./engine.ts";
@@ -34,6 +35,7 @@ export async function demoCommand({ out, seed, backend }: DemoOptions): Promise<
   if (!Number.isInteger(seed) || seed < 0) {
     throw new UsageError(`--seed takes a whole number of 0 or more, not ${seed}.`);
   }
+  ensureWritable(out);
   if (backend === undefined || backend === "native") await setUpEngine(true);
   const engine = await commandEngine(backend);
   const signal = interruptSignal();

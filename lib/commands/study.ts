@@ -9,6 +9,7 @@ import process from "node:process";
 import { findStudy } from "../../experiments/mod.ts";
 import type { BackendName } from "../engine/tf.ts";
 import { UsageError } from "../errors.ts";
+import { ensureWritable } from "../io.ts";
 import type { ProtocolName, Study } from "../study/declare.ts";
 import { findProtocol, findVariant, prepare, runStudy } from "../study/run.ts";
 import { commandEngine } from "./engine.ts";
@@ -65,6 +66,7 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
   if (options.variant !== undefined) findVariant(study, options.variant);
   const variants = options.variant !== undefined ? [options.variant] : Object.keys(study.variants);
   const seeds = options.seeds ?? study.seeds;
+  ensureWritable(options.out);
   const engine = await commandEngine(options.backend);
   const signal = interruptSignal();
   const { fraction, allowIncomplete, epochs, fresh, out } = options;

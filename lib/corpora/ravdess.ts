@@ -105,7 +105,7 @@ export const ravdess: Corpus = {
     "(RAVDESS): A dynamic, multimodal set of facial and vocal expressions in North American English. PLoS ONE 13(5): " +
     "e0196391. https://doi.org/10.1371/journal.pone.0196391",
   homepage: "https://zenodo.org/records/1188976",
-  howToGet: "deno task data get ravdess (speech, 199 MiB; add --song for song), or unpack " +
+  howToGet: "deno task data get ravdess (speech, 199 MiB; --channel song for the song), or unpack " +
     "Audio_Speech_Actors_01-24.zip of https://zenodo.org/records/1188976 into data/ravdess.",
   downloads: [
     {

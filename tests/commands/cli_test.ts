@@ -102,6 +102,9 @@ Deno.test("an --out that cannot be written is said in one line and leaves nothin
   const { code, err } = await serlab(["features", good, "--recipe", "study000", "--out", join(blocked, "deeper")]);
   assert.equal(code, 2);
   assert.match(err, /^serlab: .*occupied.*: cannot be written, a part of the path is a file, not a folder\.\n$/);
+  const study = await serlab(["study", "000", "--corpora", folder, "--out", blocked]);
+  assert.equal(study.code, 2);
+  assert.match(study.err, /^serlab: .*occupied: cannot be written, [^\n]*\.\n$/, "said before any work is done");
 });
 
 Deno.test("features writes one .npy a file, the same as the recipe gives, and goes on after a bad file", async () => {
