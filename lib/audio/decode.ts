@@ -8,7 +8,7 @@
  */
 
 import { AudioError } from "../errors.ts";
-import { decodeAdts, decodeMp4, isAdts, isMp4 } from "./aac.ts";
+import { decodeAdts, decodeMp4, isAdts, isMp4 } from "./mp4.ts";
 import { decodeAiff, isAiff } from "./aiff.ts";
 import { describeNonAudio } from "./bytes.ts";
 import { decodeFlac, isFlac } from "./flac.ts";

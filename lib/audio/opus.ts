@@ -12,7 +12,7 @@ import { requireFinite } from "./pcm.ts";
 import { type DecodedAudio, requirePlausible } from "./types.ts";
 
 /** Opus is decoded at this rate, whatever rate was recorded. */
-const OPUS_RATE_HZ = 48_000;
+export const OPUS_RATE_HZ = 48_000;
 
 /** Samples a channel of each of the 32 configurations of a packet's first byte. */
 const FRAME_SAMPLES = [480, 960, 1920, 2880, 480, 960, 1920, 2880, 480, 960, 1920, 2880, 480, 960, 480, 960]

@@ -364,7 +364,8 @@ export function resample(wave: Waveform, toHz: number): Waveform {
   const back = rows ? taps / 2 - 1 : 0;
   const need = rows ? taps : 1;
 
-  // y holds the intermediate signal from index `yStart` on; silence stands before its first sample.
+  // y holds the intermediate signal from index `yStart` on. The interpolator starts from silence as soxr's does, although
+  // the sharp filter rings a little before the first sample.
   let yStart = -back;
   let filled = back;
   memory.fill(0, plan.y, plan.y + back);

@@ -7,7 +7,7 @@
 import { AudioError } from "../errors.ts";
 import type { Waveform } from "../types.ts";
 
-/** The containers that {@linkcode DecodedAudio} can come from. */
+/** The containers that {@linkcode DecodedAudio} can come from; `m4a` is MP4 with AAC or Opus. */
 export type Container = "wav" | "aiff" | "flac" | "mp3" | "ogg-vorbis" | "ogg-opus" | "webm-opus" | "m4a" | "aac";
 
 /** A decoded file: every channel at the file's own rate. */

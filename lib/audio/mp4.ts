@@ -1,5 +1,5 @@
 /**
- * AAC in M4A (MP4) files, fragmented ones included, and in ADTS streams. Boxes and frames are read and checked here;
+ * AAC and Opus in M4A (MP4) files, fragmented ones as browsers record them included, and AAC in ADTS streams. Boxes and frames are read and checked here;
  * FAAD2 in WebAssembly, loaded on first use, decodes the access units.
  *
  * Sources: ISO/IEC 14496-12 (boxes), 14496-14 (esds), 14496-3 (AudioSpecificConfig, ADTS).
@@ -9,6 +9,7 @@
 
 import { AudioError } from "../errors.ts";
 import { id3Length, loadCodec, tagAt, viewOf } from "./bytes.ts";
+import { decodeOpusPackets, OPUS_RATE_HZ, type OpusHead, parseOpusHead } from "./opus.ts";
 import { requireFinite } from "./pcm.ts";
 import { type Container, type DecodedAudio, requirePlausible } from "./types.ts";
 
@@ -67,6 +68,8 @@ interface Track {
   sound: boolean;
   id: number;
   asc: Uint8Array | undefined;
+  /** Identification header, where the codec is Opus. */
+  opus: OpusHead | undefined;
   /** Contents of the boxes that say which part of the decoded audio is meant. */
   trim: { elst?: Uint8Array; mdhd?: Uint8Array; stts?: Uint8Array };
   tables: { stsz?: Uint8Array; stsc?: Uint8Array; stco?: Uint8Array; co64?: Uint8Array };
@@ -94,14 +97,38 @@ function configIn(esds: Uint8Array): Uint8Array | undefined {
   }
 }
 
+/** The identification header in a dOps box: that of Ogg with the high bytes first (Opus in ISOBMFF, section 4.3.2). */
+function opusConfig(dops: Uint8Array, file: string): OpusHead {
+  const packet = new Uint8Array(8 + dops.length);
+  packet.set(Array.from("OpusHead", (c) => c.charCodeAt(0)));
+  packet.set(dops, 8);
+  packet[8] = 1;
+  if (dops.length >= 11) {
+    packet.subarray(10, 12).reverse();
+    packet.subarray(12, 16).reverse();
+    packet.subarray(16, 18).reverse();
+  }
+  return parseOpusHead(packet, file);
+}
+
+/** Seconds of the one edit of an edit list; nothing where there is none, several, or one without a length. */
+function editDuration(elst: Uint8Array | undefined, mvhd: Uint8Array | undefined): number | undefined {
+  if (!elst || !mvhd || elst.length < 20 || mvhd.length < 24 || viewOf(elst).getUint32(4) !== 1) return undefined;
+  const units = elst[0] === 1
+    ? viewOf(elst).getUint32(8) * 2 ** 32 + viewOf(elst).getUint32(12)
+    : viewOf(elst).getUint32(8);
+  const scale = viewOf(mvhd).getUint32(mvhd[0] === 1 ? 20 : 12);
+  return scale > 0 && units > 0 ? units / scale : undefined;
+}
+
 /**
- * Decodes the AAC track of an M4A (MP4) file.
+ * Decodes the AAC or Opus track of an M4A (MP4) file.
  *
  * The edit list's part is given where there is one, so that the encoder's delay and padding are left out.
  *
  * @param bytes The whole file.
  * @param file Its name, for errors.
- * @throws {AudioError} when it is truncated or corrupt, or has no AAC track.
+ * @throws {AudioError} when it is truncated or corrupt, or has no AAC or Opus track.
  */
 export async function decodeMp4(bytes: Uint8Array, file: string): Promise<DecodedAudio> {
   const view = viewOf(bytes);
@@ -118,7 +145,7 @@ export async function decodeMp4(bytes: Uint8Array, file: string): Promise<Decode
       const track = tracks.at(-1);
       switch (box.type) {
         case "trak":
-          tracks.push({ codec: "", sound: false, id: 0, asc: undefined, trim: {}, tables: {} });
+          tracks.push({ codec: "", sound: false, id: 0, asc: undefined, opus: undefined, trim: {}, tables: {} });
           walk(box.start, box.end);
           break;
         case "moov":
@@ -172,31 +199,40 @@ export async function decodeMp4(bytes: Uint8Array, file: string): Promise<Decode
   const walkEntry = (track: Track, from: number, to: number) => {
     for (const entry of boxesIn(bytes, from, to, file)) {
       track.codec ||= entry.type;
-      if (entry.type !== "mp4a" || entry.end - entry.start < 28) continue;
+      if ((entry.type !== "mp4a" && entry.type !== "Opus") || entry.end - entry.start < 28) continue;
       // QuickTime's versions 1 and 2 of the sound description are longer.
       const extra = [0, 16, 36][view.getUint16(entry.start + 8)] ?? 0;
       for (const box of boxesIn(bytes, Math.min(entry.end, entry.start + 28 + extra), entry.end, file)) {
         if (box.type === "esds") track.asc = configIn(bytes.subarray(box.start, box.end));
+        if (box.type === "dOps") track.opus = opusConfig(bytes.subarray(box.start, box.end), file);
       }
     }
   };
   walk(0, bytes.length);
 
-  const track = tracks.find(({ asc, sound }) => asc && sound);
-  if (!track?.asc) {
+  const track = tracks.find(({ asc, opus, sound }) => (asc || opus) && sound);
+  if (!track) {
     const codecs = tracks.filter(({ sound }) => sound).map(({ codec }) => codec).join(", ");
     throw new AudioError(
       file,
       tracks.length
-        ? `is an MP4 file with ${codecs || "no audio track"}; AAC is read`
+        ? `is an MP4 file with ${codecs || "no audio track"}; AAC and Opus are read`
         : "has no moov box, so it is truncated",
     );
   }
-  const { asc } = track;
   readTables(track);
   for (const box of fragments) readFragment(track.id, box);
   if (units.length === 0) throw new AudioError(file, "holds no samples");
 
+  if (track.opus) {
+    const durationSec = editDuration(track.trim.elst, mvhd);
+    const limits = {
+      ...(durationSec && { wanted: Math.round(durationSec * OPUS_RATE_HZ) }),
+      fileBytes: bytes.length,
+    };
+    return { ...await decodeOpusPackets(units, track.opus, limits, file), container: "m4a" };
+  }
+  const asc = track.asc!;
   const { gapless } = await loadCodec(file, "AAC", () => import("@audio/decode-aac"));
   const trim = gapless({ ...track.trim, ...(mvhd && { mvhd }), ...(ilst && { ilst }), asc });
   return await decodeUnits(units, asc, { trim, container: "m4a", fileBytes: bytes.length }, file);
