@@ -140,7 +140,11 @@ export const cremaD: Corpus = {
       what: "The same audio stands under two labels, angry and fearful.",
     },
     { keys: ["crema-d/1040_ITH_SAD_X"], what: "Its level is written X instead of XX." },
-    { keys: [], what: "20 of the 7,462 combinations of actor, sentence, emotion and level were never distributed." },
+    {
+      keys: [],
+      what:
+        "20 of the 7,462 combinations of actor, sentence, emotion and level were never distributed, 1002_TIE_NEU_XX among them.",
+    },
     {
       keys: [],
       what: "A checkout without Git LFS holds small text files called .wav; they are recognised and refused.",

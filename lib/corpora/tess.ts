@@ -126,9 +126,8 @@ export const tess: Corpus = {
   oddities: [
     { keys: [], what: "ps in a file name stands for pleasant surprise." },
     {
-      keys: ["tess/OA_bite_neutral"],
-      what:
-        "Its speaker is misspelt OA; it is counted as OAF_bite_neutral. In a renumbered copy it is 751testOA_bite_neutral48.",
+      keys: ["tess/OA_bite_neutral", "tess/751testOA_bite_neutral48"],
+      what: "Its speaker is misspelt OA, in a renumbered copy too; it is counted as OAF_bite_neutral.",
     },
     {
       keys: ["tess/507testYAF_germ_angry29", "tess/672testYAF_neat_fear19"],
