@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CorpusError } from "../errors.ts";
 import { compareWithManifest, type ManifestDifference } from "./check.ts";
 import type { Corpus } from "./corpus.ts";
 import { findOnShelf, type FoundCorpora } from "./find.ts";
@@ -26,8 +27,16 @@ export const corpora: readonly Corpus[] = [ravdess, cremaD, tess, savee, emoDb, 
  * @returns the corpora with their recordings and what is missing; audio files that no parser knows.
  * @throws {CorpusError} when the folder is not there or cannot be read.
  */
-export function findCorpora(dir: string): Promise<FoundCorpora> {
-  return findOnShelf(corpora, dir);
+export async function findCorpora(dir: string): Promise<FoundCorpora> {
+  try {
+    return await findOnShelf(corpora, dir);
+  } catch (error) {
+    if (!(error instanceof CorpusError)) throw error;
+    throw new CorpusError(
+      `${error.message.slice(0, -1)}; "deno task data list" says which corpora there are and how to get them.`,
+      { cause: error },
+    );
+  }
 }
 
 /**

@@ -133,6 +133,7 @@ Deno.test("a missing folder, an empty one and a missing corpus say where to get 
       /none: .*no such file or folder.*deno task data get ravdess/,
     );
     await sentence(indexCorpus(none), /none: .*deno task data list/);
+    await sentence(findCorpora(none), /none: .*no such file or folder; "deno task data list"/);
     await sentence(indexCorpus(dir), /no speech corpus lies there; "deno task data list"/);
     await sentence(
       indexCorpus(dir, { corpus: "tess" }),
