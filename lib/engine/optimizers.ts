@@ -86,6 +86,8 @@ export class Optimizer {
   readonly #slots: Map<string, tf.Variable[]>;
 
   /**
+   * Makes an optimiser with empty slots.
+   *
    * @param spec What to do.
    * @param variables The trainable variables, in a fixed order.
    * @throws {UsageError} when a rate is not a positive number.

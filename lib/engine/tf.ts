@@ -119,7 +119,25 @@ async function startNative(threads: number | undefined): Promise<string | null> 
     value === null || value === undefined;
   await import("@tensorflow/tfjs-node");
   if (!await tf.setBackend("tensorflow")) return "its addon could not be started";
+  quietGraphs();
   return null;
+}
+
+/**
+ * Keeps TensorFlow from writing notes to stderr when a graph is loaded: those come from a logger that heeds no variable
+ * of the environment, only this call.
+ */
+function quietGraphs(): void {
+  if (Number(Deno.env.get("TF_CPP_MIN_LOG_LEVEL")) < 2) return;
+  const name = "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE"; // absl::SetMinLogLevel
+  const folder = dirname(fileURLToPath(import.meta.resolve("@tensorflow/tfjs-node/package.json")));
+  const file = Deno.build.os === "darwin" ? "libtensorflow_framework.2.dylib" : "libtensorflow_framework.so.2";
+  try {
+    const library = Deno.dlopen(join(folder, "deps", "lib", file), { [name]: { parameters: ["i32"], result: "void" } });
+    (library.symbols[name] as (level: number) => void)(2);
+  } catch {
+    // Another build of TensorFlow has another name for it: then the notes stay.
+  }
 }
 
 /** The part of WebGPU's adapter that is asked here; Deno has it where the machine has a driver. */

@@ -6,10 +6,11 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
-import { FormatError, UsageError } from "../errors.ts";
-import { streamSeed } from "../random.ts";
+import { FormatError } from "../errors.ts";
 import type { NdArray } from "../types.ts";
+import { classesOf, countCorrect, crossEntropy, logitsOf, totalLoss } from "./objective.ts";
 import { Optimizer, type OptimizerSpec, type OptimizerState } from "./optimizers.ts";
+import { RandomLayers } from "./random_layers.ts";
 
 /** What to train for. */
 export interface TrainerOptions {
@@ -68,20 +69,6 @@ export interface Trainer {
   dispose(): void;
 }
 
-/** The parts of tf.js's layers that are not in its public types. */
-interface LayerParts {
-  readonly name: string;
-  getClassName(): string;
-  seed?: number;
-  activation?: { getClassName(): string };
-}
-
-interface ModelParts {
-  calculateLosses(): tf.Scalar[];
-}
-
-const LINEAR = tf.layers.activation({ activation: "linear" }) as unknown as { activation: LayerParts["activation"] };
-
 /** Weights of a model as plain arrays, in the order of `model.weights`. */
 export async function readWeights(model: tf.LayersModel): Promise<NdArray[]> {
   return await Promise.all(
@@ -108,7 +95,8 @@ export function rows(x: NdArray, start: number, end: number): NdArray {
   return { data: x.data.subarray(start * size, end * size), shape: [end - start, ...x.shape.slice(1)] };
 }
 
-function targetRows(targets: Targets, start: number, end: number): Targets {
+/** Targets `start … end`, sharing memory. */
+export function targetRows(targets: Targets, start: number, end: number): Targets {
   return targets instanceof Int32Array ? targets.subarray(start, end) : rows(targets, start, end);
 }
 
@@ -128,32 +116,15 @@ class EagerTrainer implements Trainer {
   readonly learningRate: number;
   readonly #optimizer: Optimizer;
   readonly #variables: tf.Variable[];
-  readonly #randomLayers: LayerParts[];
+  readonly #randomLayers: RandomLayers;
   readonly #classes: number;
 
   constructor(readonly model: tf.LayersModel, readonly options: TrainerOptions) {
-    const last = model.layers.at(-1) as unknown as LayerParts;
-    if (last.activation?.getClassName() !== "softmax") {
-      throw new UsageError(`The model ${model.name} must end in a softmax.`);
-    }
+    this.#classes = classesOf(model);
     this.learningRate = options.optimizer.learningRate;
-    this.#classes = (model.outputs[0]!.shape.at(-1))!;
     this.#variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
-    this.#randomLayers = model.layers.map((layer) => layer as unknown as LayerParts)
-      .filter((layer) => layer.getClassName() === "Dropout");
+    this.#randomLayers = new RandomLayers(model, options.seed);
     this.#optimizer = new Optimizer(options.optimizer, this.#variables);
-  }
-
-  /** Logits `[n, classes]`: the model without its last softmax. */
-  #logits(x: tf.Tensor, training: boolean): tf.Tensor2D {
-    const last = this.model.layers.at(-1) as unknown as LayerParts;
-    const softmax = last.activation!;
-    last.activation = LINEAR.activation!;
-    try {
-      return this.model.apply(x, { training }) as tf.Tensor2D;
-    } finally {
-      last.activation = softmax;
-    }
   }
 
   #targets(targets: Targets): tf.Tensor2D {
@@ -163,27 +134,18 @@ class EagerTrainer implements Trainer {
   }
 
   #loss(logits: tf.Tensor2D, y: tf.Tensor2D, sampleWeights?: Float32Array): tf.Scalar {
-    const rowLosses = tf.neg(tf.sum(tf.mul(y, tf.logSoftmax(logits)), -1));
-    const weighted = sampleWeights ? tf.mul(rowLosses, tf.tensor1d(sampleWeights)) : rowLosses;
-    const regularisation = (this.model as unknown as ModelParts).calculateLosses();
-    return regularisation.reduce<tf.Scalar>((sum, term) => tf.add(sum, term), tf.mean(weighted));
-  }
-
-  #correct(logits: tf.Tensor, y: tf.Tensor): tf.Scalar {
-    return tf.sum(tf.equal(tf.argMax(logits, -1), tf.argMax(y, -1)).toFloat());
+    const rowLosses = crossEntropy(logits, y);
+    return totalLoss(this.model, sampleWeights ? tf.mul(rowLosses, tf.tensor1d(sampleWeights)) : rowLosses);
   }
 
   async trainOnBatch(x: NdArray, targets: Targets, options: StepOptions = {}): Promise<StepResult> {
     const n = x.shape[0]!;
-    for (const layer of this.#randomLayers) {
-      layer.seed = streamSeed(this.options.seed, "layer", layer.name, this.#optimizer.step);
-    }
     const result = tf.tidy(() => {
       const xs = tf.tensor(x.data, [...x.shape]), y = this.#targets(targets);
       let correct!: tf.Scalar;
       const { value, grads } = tf.variableGrads(() => {
-        const logits = this.#logits(xs, true);
-        correct = tf.keep(this.#correct(logits, y));
+        const logits = this.#randomLayers.during(this.#optimizer.step, () => logitsOf(this.model, xs, true));
+        correct = tf.keep(countCorrect(logits, y));
         return this.#loss(logits, y, options.sampleWeights);
       }, this.#variables);
       const rate = options.learningRate ?? this.learningRate;
@@ -204,8 +166,8 @@ class EagerTrainer implements Trainer {
       const end = Math.min(n, start + batchSize), part = rows(x, start, end);
       const result = tf.tidy(() => {
         const y = this.#targets(targetRows(targets, start, end));
-        const logits = this.#logits(tf.tensor(part.data, [...part.shape]), false);
-        return tf.stack([this.#loss(logits, y), this.#correct(logits, y)]);
+        const logits = logitsOf(this.model, tf.tensor(part.data, [...part.shape]), false);
+        return tf.stack([this.#loss(logits, y), countCorrect(logits, y)]);
       });
       const [partLoss, partCorrect] = await result.data();
       result.dispose();
