@@ -100,6 +100,9 @@ interface Plan {
   readonly rows: number;
   readonly whole: number;
   readonly part: number;
+  /** Whether the interpolator starts from silence, and otherwise how many samples before the first one it looks. */
+  readonly silentStart: boolean;
+  readonly early: number;
   /** Addresses, in floats. */
   readonly x: number;
   readonly spectrum: number;
@@ -303,6 +306,7 @@ function makePlan(fromHz: number, toHz: number): Plan {
   memory.set(bank, places.bank);
   return {
     ...{ kernel, memory, n, m, step, keep, lead, skip: lead * 2 ** exponent },
+    ...{ silentStart: !simple && (fromHz < toHz || ratio < 3), early: Math.ceil(taps / grain) * grain },
     ...{ taps, phases, rows, whole, part, ...places, yLength, outLength },
   };
 }
@@ -359,21 +363,21 @@ export function resample(wave: Waveform, toHz: number): Waveform {
   // soxr rounds the length where librosa takes the ceiling, and librosa fills the one sample between them with zero.
   const end = Math.floor(samples.length * (toHz / fromHz) + 0.5);
   const plan = planFor(fromHz, toHz);
-  const { kernel, memory, n, m, step, keep, lead, skip, taps, phases, rows, whole, part } = plan;
+  const { kernel, memory, n, m, step, keep, lead, skip, taps, phases, rows, whole, part, silentStart, early } = plan;
   // The interpolator looks this many samples back; with one phase it is a plain pick.
   const back = rows ? taps / 2 - 1 : 0;
   const need = rows ? taps : 1;
 
-  // y holds the intermediate signal from index `yStart` on. The interpolator starts from silence as soxr's does, although
-  // the sharp filter rings a little before the first sample.
-  let yStart = -back;
-  let filled = back;
-  memory.fill(0, plan.y, plan.y + back);
+  // y holds the intermediate signal from index `yStart` on. The sharp filter rings a little before the first sample; where
+  // soxr's interpolator comes after it and starts from silence, ours does too.
+  let yStart = -(silentStart ? back : early * m / n);
+  let filled = silentStart ? back : 0;
+  memory.fill(0, plan.y, plan.y + filled);
   let done = 0;
   // Place (sample of the intermediate rate) and phase of the next output.
   let place = 0;
   let phase = 0;
-  for (let start = 0; done < end; start += 2 * step) {
+  for (let start = silentStart ? 0 : -early; done < end; start += 2 * step) {
     copyPadded(samples, start - lead, memory, plan.x, n + step);
     kernel.filter(
       ...[plan.x * 4, step, n, m, plan.spectrum * 4, plan.forward * 4, plan.inverse * 4, plan.work * 4] as const,
