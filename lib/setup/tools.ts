@@ -221,7 +221,7 @@ interface PythonTool {
 
 const PYTHON_TOOLS: Readonly<Record<"jupyter" | "jupyterlab", PythonTool>> = {
   jupyter: { requirements: "jupyter.txt", distributions: ["nbclient", "nbformat", "nbconvert"] },
-  jupyterlab: { requirements: "jupyterlab.txt", distributions: ["jupyterlab", "nbclient", "nbformat", "nbconvert"] },
+  jupyterlab: { requirements: "jupyterlab.txt", distributions: ["jupyterlab", "plotly"] },
 };
 
 const PYTHON_HOW_TO =
