@@ -5,3 +5,8 @@
  */
 
 export * from "./cnn.ts";
+export * from "./cnn_lstm.ts";
+export * from "./conv1d.ts";
+export * from "./conv2d.ts";
+export * from "./mlp.ts";
+export * from "./vgg16.ts";
