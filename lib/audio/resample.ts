@@ -26,6 +26,9 @@ const MAX_ROWS = 4096;
 /** Largest ratio of the two rates; a larger one is a mistake, and its filter would be as long as the recording. */
 const MAX_RATIO = 768;
 
+/** Samples of the lower rate over which the sharp filter's ringing of one step of 16 bits falls below -200 dB, and a few. */
+const SILENCE_MARGIN = 100;
+
 /** Plans that are kept (a plan holds the filters of one pair of rates, about half a megabyte). */
 const MAX_PLANS = 8;
 
@@ -415,7 +418,26 @@ export function resample(wave: Waveform, toHz: number): Waveform {
     yStart += drop;
     filled -= drop;
   }
+  restoreSilence(samples, out, fromHz, toHz);
   return { samples: out, sampleRateHz: toHz };
+}
+
+/**
+ * Clears what a block's transform leaves where the recording is digitally silent (about -190 dB, its rounding): librosa
+ * counts zero crossings from -200 dB on, and soxr's silence is silent.
+ */
+function restoreSilence(samples: Float32Array, out: Float32Array, fromHz: number, toHz: number): void {
+  const ratio = toHz / fromHz;
+  const margin = Math.ceil(SILENCE_MARGIN * Math.max(1, 1 / ratio));
+  for (let i = 0; i < samples.length; i++) {
+    if (samples[i] !== 0) continue;
+    const first = i;
+    while (i < samples.length && samples[i] === 0) i++;
+    // Nothing rings into the run from before the first sample or from after the last.
+    const from = first === 0 ? 0 : Math.ceil((first + margin) * ratio);
+    const to = i === samples.length ? out.length : Math.floor((i - margin) * ratio);
+    if (to > from) out.fill(0, from, to);
+  }
 }
 
 /** Copies `count` samples from index `from` on (which may lie outside) to `memory`, with zeros where there are none. */
