@@ -3,6 +3,8 @@
  *
  * Functions take samples, a {@linkcode Waveform}, or a ready spectrogram `[bins, frames]` where librosa takes `S`.
  *
+ * Meyda's perceptual descriptors are apart, in `perceptual.ts`.
+ *
  * @module
  */
 
@@ -10,6 +12,7 @@ export type { Matrix, NdArray, Waveform } from "../types.ts";
 export * from "./chroma.ts";
 export * from "./decibels.ts";
 export * from "./fft.ts";
+export { egemapsLike, egemapsLikeNames } from "./functionals.ts";
 export * from "./imresize.ts";
 export * from "./mel.ts";
 export * from "./normalize.ts";

@@ -12,6 +12,7 @@ import { AudioError, UsageError } from "../errors.ts";
 import type { NdArray, Waveform } from "../types.ts";
 import { chromaOfFrames } from "./chroma.ts";
 import { amplitudeToDb, powerToDb } from "./decibels.ts";
+import { EGEMAPS_RATE_HZ, egemapsLike, egemapsLikeNames } from "./functionals.ts";
 import { imresize } from "./imresize.ts";
 import { samplesOf, transpose } from "./input.ts";
 import { logMelSpectrogram, melOfFrames, mfcc, mfccOfFrames } from "./mel.ts";
@@ -226,9 +227,27 @@ export const study004: Recipe = define({
   },
 });
 
+/**
+ * Voice statistics in the spirit of eGeMAPS, 75 values: inspired by that set and not equal to openSMILE's.
+ *
+ * No study uses it; it is the fair small baseline that they lack.
+ */
+export const egemapsLikeRecipe: Recipe = define({
+  name: "egemaps-like",
+  version: 1,
+  describe:
+    "75 statistics of pitch, loudness, MFCC 1-4, spectral slopes, jitter, shimmer (after eGeMAPS, not equal to it)",
+  load: { sampleRateHz: EGEMAPS_RATE_HZ },
+  parameters: { values: egemapsLikeNames.join(","), fmin: 60, fmax: 600, hopLength: 160, winLength: 400, nFft: 512 },
+  shape: [egemapsLikeNames.length],
+  extract: egemapsLike,
+});
+
 /** All recipes, by name. */
 const shelf: ReadonlyMap<string, Recipe> = new Map(
-  [study000, study001, study002, study003, study003Vector, study004].map((each) => [each.name, each]),
+  [study000, study001, study002, study003, study003Vector, study004, egemapsLikeRecipe].map((
+    each,
+  ) => [each.name, each]),
 );
 
 /**
