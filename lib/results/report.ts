@@ -279,7 +279,7 @@ function classes(id: string, cell: Cell, hasLearning: boolean): string[] {
 function provenance(cells: readonly Cell[]): string[] {
   const environment = ({ record }: CheckedRecord): string => {
     const { deno, tensorflow, backend, cpu, cores } = record.environment;
-    return `Deno ${deno}, TensorFlow ${tensorflow} (${backend}), ${cpu}, ${plural(cores, "core")}`;
+    return `Deno ${deno}, ${tensorflow} (${backend}), ${cpu}, ${plural(cores, "core")}`;
   };
   const fractions = new Set(cells.flatMap((cell) => cell.runs.map(({ record }) => record.fraction)));
   return [
