@@ -76,6 +76,14 @@ export function slotNames(spec: OptimizerSpec): readonly string[] {
   }
 }
 
+/** A variable of zeros beside another one; it stays until it is disposed of. */
+function zeroSlot(variable: tf.Variable): tf.Variable {
+  const zeros = tf.zerosLike(variable);
+  const slot = tf.variable(zeros, false);
+  zeros.dispose(); // the variable holds the values by itself
+  return slot;
+}
+
 /** An optimiser at work on a fixed list of variables. */
 export class Optimizer {
   /** What it does. */
@@ -98,10 +106,7 @@ export class Optimizer {
       throw new UsageError(`The learning rate must be a positive number, not ${spec.learningRate}.`);
     }
     this.#variables = variables;
-    this.#slots = new Map(
-      slotNames(spec).map((name) => [name, variables.map((v) => tf.variable(tf.zerosLike(v), false))]),
-    );
-    for (const list of this.#slots.values()) list.forEach((slot) => tf.keep(slot));
+    this.#slots = new Map(slotNames(spec).map((name) => [name, variables.map(zeroSlot)]));
   }
 
   /**

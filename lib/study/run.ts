@@ -7,8 +7,9 @@
  * @module
  */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { loadAudio } from "../audio/load.ts";
@@ -172,11 +173,7 @@ export function findProtocol(study: Study, name: string): Protocol {
 
 /** Highest resident memory of this process so far, MiB. */
 function peakMemoryMb(): number {
-  try {
-    const kib = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-    if (kib !== undefined) return Math.round(Number(kib) / 1024);
-  } catch { /* not Linux */ }
-  return Math.round(Deno.memoryUsage().rss / 2 ** 20);
+  return Math.round(process.resourceUsage().maxRSS / 1024);
 }
 
 /** Everything about a run that is known before it starts. */

@@ -131,6 +131,17 @@ Deno.test("no tensor is left over by steps, evaluations and predictions", async 
   trainer.dispose();
 });
 
+Deno.test("a trainer and its model leave nothing behind when they are disposed of", async () => {
+  const before = tf.memory().numTensors;
+  const model = smallModel(1, { dropout: 0.5 });
+  const trainer = eagerTrainer(model, { optimizer: { kind: "adam", learningRate: 0.01 }, seed: 1 });
+  await train(trainer, 2);
+  trainer.restore(await trainer.state());
+  trainer.dispose();
+  model.dispose();
+  assert.equal(tf.memory().numTensors, before);
+});
+
 Deno.test("a model without softmax and weights of another model are refused", async () => {
   const open = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
   assert.throws(() => eagerTrainer(open, { optimizer: { kind: "sgd", learningRate: 1 }, seed: 0 }), UsageError);
