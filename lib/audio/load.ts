@@ -115,9 +115,24 @@ function cut(decoded: DecodedAudio, file: string, offsetSec: number, durationSec
  * @throws {AudioError} naming the file, when it cannot be read or decoded.
  */
 export async function loadAudio(path: string, options: LoadAudioOptions = {}): Promise<Waveform> {
+  return await loadAudioBytes(readAudioBytes(path), path, options);
+}
+
+/**
+ * {@linkcode loadAudio} of a file that was read already.
+ *
+ * @param bytes The whole file.
+ * @param file Its name, for errors.
+ * @param options Rate and stretch of time.
+ * @throws {AudioError} naming the file, when it cannot be decoded.
+ */
+export async function loadAudioBytes(
+  bytes: Uint8Array,
+  file: string,
+  options: LoadAudioOptions = {},
+): Promise<Waveform> {
   const { sampleRateHz = 22_050, offsetSec = 0, durationSec } = options;
-  const decoded = cut(await decodeAudio(readAudioBytes(path), path), path, offsetSec, durationSec);
-  const wave = toMono(decoded);
+  const wave = toMono(cut(await decodeAudio(bytes, file), file, offsetSec, durationSec));
   return sampleRateHz === null ? wave : resample(wave, sampleRateHz);
 }
 

@@ -181,12 +181,14 @@ export class FeatureCache {
     const temporary = `${path}.${Deno.pid}-${randomBytes(6).toString("hex")}.tmp`;
     let handle: number | undefined;
     try {
-      try {
-        handle = openSync(temporary, "wx");
-      } catch (error) {
-        if ((error as { code?: string }).code !== "ENOENT") throw error;
-        mkdirSync(dirname(path), { recursive: true });
-        handle = openSync(temporary, "wx");
+      // Pruning may take an empty folder away between making and using it.
+      for (let attempt = 0; handle === undefined; attempt++) {
+        try {
+          handle = openSync(temporary, "wx");
+        } catch (error) {
+          if ((error as { code?: string }).code !== "ENOENT" || attempt > 4) throw error;
+          mkdirSync(dirname(path), { recursive: true });
+        }
       }
       for (let at = 0; at < bytes.length;) at += writeSync(handle, bytes, at, bytes.length - at);
       closeSync(handle);
