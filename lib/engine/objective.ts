@@ -45,10 +45,13 @@ export function crossEntropy(logits: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor1D {
   return tf.neg(tf.sum(tf.mul(y, tf.logSoftmax(logits)), -1));
 }
 
-/** Mean of the rows' losses, plus the model's regularisation. */
-export function totalLoss(model: tf.LayersModel, rowLosses: tf.Tensor1D): tf.Scalar {
-  const regularisation = (model as unknown as ModelParts).calculateLosses();
-  return regularisation.reduce<tf.Scalar>((sum, term) => tf.add(sum, term), tf.mean(rowLosses));
+/** Mean of the rows' losses, plus the model's regularisation, times a factor where one is given. */
+export function totalLoss(model: tf.LayersModel, rowLosses: tf.Tensor1D, penaltyScale?: tf.Scalar): tf.Scalar {
+  const terms = (model as unknown as ModelParts).calculateLosses();
+  return terms.reduce<tf.Scalar>(
+    (sum, term) => tf.add(sum, penaltyScale ? tf.mul(term, penaltyScale) : term),
+    tf.mean(rowLosses),
+  );
 }
 
 /** How many rows' arg-max is the target's. */

@@ -37,6 +37,8 @@ export interface StepOptions {
   readonly learningRate?: number;
   /** Weight of each row's loss, length n; the loss is the weighted sum divided by n, as in Keras. */
   readonly sampleWeights?: Float32Array;
+  /** Factor on the model's regularisation in this step; default 1 (scikit-learn's depends on the batch's rows). */
+  readonly penaltyScale?: number;
 }
 
 /** Everything besides the program that decides how a training goes on. */
@@ -133,9 +135,13 @@ class EagerTrainer implements Trainer {
       : tf.tensor2d(targets.data, targets.shape as [number, number]);
   }
 
-  #loss(logits: tf.Tensor2D, y: tf.Tensor2D, sampleWeights?: Float32Array): tf.Scalar {
+  #loss(logits: tf.Tensor2D, y: tf.Tensor2D, { sampleWeights, penaltyScale }: StepOptions = {}): tf.Scalar {
     const rowLosses = crossEntropy(logits, y);
-    return totalLoss(this.model, sampleWeights ? tf.mul(rowLosses, tf.tensor1d(sampleWeights)) : rowLosses);
+    return totalLoss(
+      this.model,
+      sampleWeights ? tf.mul(rowLosses, tf.tensor1d(sampleWeights)) : rowLosses,
+      penaltyScale === undefined ? undefined : tf.scalar(penaltyScale),
+    );
   }
 
   async trainOnBatch(x: NdArray, targets: Targets, options: StepOptions = {}): Promise<StepResult> {
@@ -146,7 +152,7 @@ class EagerTrainer implements Trainer {
       const { value, grads } = tf.variableGrads(() => {
         const logits = this.#randomLayers.during(this.#optimizer.step, () => logitsOf(this.model, xs, true));
         correct = tf.keep(countCorrect(logits, y));
-        return this.#loss(logits, y, options.sampleWeights);
+        return this.#loss(logits, y, options);
       }, this.#variables);
       const rate = options.learningRate ?? this.learningRate;
       this.#optimizer.apply(this.#variables.map((v) => grads[v.name]!), rate);

@@ -44,7 +44,7 @@ export function trainableOf(model: tf.LayersModel): number[] {
 }
 
 /**
- * Graph of a training step: from `x`, `y`, `sampleWeights`, `step` and `weight/i` to `loss`, `correct`, `gradient/i`
+ * Graph of a training step: from `x`, `y`, `sampleWeights`, `step`, `penaltyScale` and `weight/i` to `loss`, `correct`, `gradient/i`
  * and, for weights that the forward pass moves (batch normalisation), `moved/i`.
  *
  * @throws {NotCompilable} when it is not the same computation each time.
@@ -52,13 +52,13 @@ export function trainableOf(model: tf.LayersModel): number[] {
 export function trainingGraph(what: ModelToTrace): Graph {
   const { backend, model } = what;
   const layers = new RandomLayers(model, what.seed), trainable = trainableOf(model);
-  return graphOf(what, ({ x, y, sampleWeights, step }, variables, tracer) => {
+  return graphOf(what, ({ x, y, sampleWeights, step, penaltyScale }, variables, tracer) => {
     const watched = trainable.map((i) => variables[i]!);
     const { value, grads } = tf.variableGrads(() => {
       const logits = layers.during(step, () => logitsOf(model, x, true));
       tracer.result("correct", countCorrect(logits, y));
       const rowLosses = what.patches.crossEntropy ? fusedCrossEntropy(backend, logits, y) : crossEntropy(logits, y);
-      return totalLoss(model, tf.mul(rowLosses, sampleWeights) as tf.Tensor1D);
+      return totalLoss(model, tf.mul(rowLosses, sampleWeights) as tf.Tensor1D, penaltyScale);
     }, watched);
     tracer.result("loss", value);
     trainable.forEach((i) => {
@@ -92,6 +92,7 @@ interface Given {
   readonly y: tf.Tensor2D;
   readonly sampleWeights: tf.Tensor1D;
   readonly step: tf.Scalar;
+  readonly penaltyScale: tf.Scalar;
 }
 
 type Step = (given: Given, variables: readonly tf.Variable[], tracer: Tracer) => void;
@@ -113,9 +114,10 @@ function traceAt(rows: number, { backend, model, exampleShape, classes, patches 
         y: tf.zeros([rows, classes]),
         sampleWeights: tf.ones([rows]),
         step: tf.scalar(0, "int32"),
+        penaltyScale: tf.scalar(1),
       };
       const tracer = new Tracer(backend);
-      for (const name of ["x", "y", "sampleWeights"] as const) tracer.bind(name, given[name]);
+      for (const name of ["x", "y", "sampleWeights", "penaltyScale"] as const) tracer.bind(name, given[name]);
       tracer.bind("step", given.step, DT.INT32);
       variables.forEach((variable, i) => tracer.bind(`weight/${i}`, variable));
       trace = tracer.run(() => {

@@ -131,6 +131,7 @@ class GraphTrainer implements CompiledTrainer {
       ["y", placeholder("y", [-1, this.#classes])],
       ["sampleWeights", placeholder("sample_weights", [-1])],
       ["step", placeholder("step", [], DT.INT32)],
+      ["penaltyScale", placeholder("penalty_scale", [])],
     ]);
     const rate = placeholder("rate", []), decay = placeholder("decay", []);
     const weights = this.#variables.map((variable, i) => writeVariable(writer, weightName(i), variable.shape));
@@ -235,6 +236,7 @@ class GraphTrainer implements CompiledTrainer {
       this.#y(targets),
       { name: "sample_weights", shape: [n], data: weights },
       { name: "step", shape: [], data: Int32Array.of(this.#step) },
+      { name: "penalty_scale", shape: [], data: Float32Array.of(options.penaltyScale ?? 1) },
       { name: "rate", shape: [], data: Float32Array.of(rate) },
       { name: "decay", shape: [], data: Float32Array.of(decay) },
     ];
