@@ -49,6 +49,7 @@ function* boxesIn(bytes: Uint8Array, from: number, to: number, file: string): Ge
     } else if (size === 0) size = to - at;
     const end = at + size;
     const type = tagAt(bytes, at + 4);
+    if (!/^[\x20-\x7e\xa9]{4}$/.test(type)) throw new AudioError(file, `is corrupt: no box starts at byte ${at}`);
     if (size < start - at) throw new AudioError(file, `is corrupt: the box at byte ${at} has a size of ${size} bytes`);
     if (end > to) {
       throw new AudioError(

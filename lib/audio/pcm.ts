@@ -135,20 +135,27 @@ export function deinterleave(
   return channels;
 }
 
+/** Largest absolute sample that is taken for audio: integers of 32 bits stored as floats without scaling still pass. */
+const MAX_SAMPLE = 2 ** 32;
+
 /**
- * Refuses samples that are not numbers: one NaN would spread over every feature that is computed from it.
+ * Refuses samples that are not numbers, or so large that the sums of a filter overflow: one such sample would spread over
+ * every feature that is computed from it.
  *
  * @throws {AudioError} naming the first such sample and its channel (both counted from 0).
  */
 export function requireFinite(channels: readonly Float32Array[], file: string): void {
   for (let c = 0; c < channels.length; c++) {
     const samples = channels[c]!;
-    // NaN and infinity are the only values that do not give 0 here, and the sum needs no branch a sample.
-    let sum = 0;
-    for (let i = 0; i < samples.length; i++) sum += samples[i]! * 0;
-    if (sum === 0) continue;
-    const at = samples.findIndex((x) => !Number.isFinite(x));
-    const what = Number.isNaN(samples[at]!) ? "NaN" : "infinite";
-    throw new AudioError(file, `sample ${at} of channel ${c} is ${what}; every sample must be a finite number`);
+    for (let i = 0; i < samples.length; i++) {
+      const x = samples[i]!;
+      if (Math.abs(x) <= MAX_SAMPLE) continue;
+      const place = `sample ${i} of channel ${c}`;
+      if (Number.isFinite(x)) {
+        throw new AudioError(file, `${place} is ${x.toPrecision(3)}, which is no audio (full scale is 1)`);
+      }
+      const what = Number.isNaN(x) ? "NaN" : "infinite";
+      throw new AudioError(file, `${place} is ${what}; every sample must be a finite number`);
+    }
   }
 }

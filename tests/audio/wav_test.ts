@@ -158,6 +158,11 @@ Deno.test("NaN and infinite samples are refused with their place", () => {
     const bytes = riff([chunk("fmt ", format({ code: 3, channels: 2, bits: 32 })), chunk("data", data)]);
     assertRefused(bytes, new RegExp(`sample 1 of channel 0 is ${word}`));
   }
+  const huge = new Uint8Array(Float32Array.of(0, 1e38).buffer);
+  assertRefused(
+    riff([chunk("fmt ", format({ code: 3, bits: 32 })), chunk("data", huge)]),
+    /sample 1 of channel 0 is 1\.00e\+38, which is no audio/,
+  );
   // A 64-bit value that a 32-bit float cannot hold.
   const data = new Uint8Array(Float64Array.of(1e300).buffer);
   assertRefused(riff([chunk("fmt ", format({ code: 3, bits: 64 })), chunk("data", data)]), /is infinite/);

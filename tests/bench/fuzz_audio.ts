@@ -12,6 +12,7 @@ import { mutation, seeds } from "../audio/mutations.ts";
 
 const LIMIT_MS = 2000;
 const LIMIT_BYTES = 500e6;
+const WORKER = "decoder";
 
 interface Outcome {
   index: number;
@@ -22,11 +23,13 @@ interface Outcome {
 }
 
 const scope = self as unknown as {
+  name?: string;
   onmessage: ((event: MessageEvent<number>) => void) | null;
   postMessage(outcome: Outcome): void;
 };
 
-if (import.meta.main) await main();
+// `import.meta.main` is true in the worker as well.
+if (scope.name !== WORKER) await main();
 else {
   const all = seeds();
   scope.onmessage = async ({ data: index }) => {
@@ -51,7 +54,7 @@ else {
 async function main(): Promise<void> {
   const files = Number(Deno.args[0] ?? 10_000);
   const first = Number(Deno.args[1] ?? 0);
-  const start = () => new Worker(import.meta.url, { type: "module" });
+  const start = () => new Worker(import.meta.url, { type: "module", name: WORKER });
   let worker = start();
   const ends = { samples: 0, error: 0, defect: 0, hang: 0 };
   const rules = new Map<string, number>();
@@ -89,7 +92,7 @@ async function main(): Promise<void> {
       worker.terminate();
       worker = start();
     }
-    const rule = outcome.text.replace(/[\d.e+]+/g, "#").slice(0, 60);
+    const rule = outcome.text.replace(/\d[\d.]*/g, "#").replace(/"[^"]*"/g, "…").slice(0, 60);
     if (outcome.end === "error") rules.set(rule, (rules.get(rule) ?? 0) + 1);
     if (index > first && (!slowest || outcome.ms > slowest.ms)) slowest = outcome;
   }
