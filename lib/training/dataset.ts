@@ -70,6 +70,10 @@ export type ScalerKind = Scaler["kind"];
 /**
  * Fits a scaler on examples `[n, …]`; sums in double precision, standard deviation of the population as NumPy's.
  *
+ * @param kind Which scaler.
+ * @param x Examples.
+ * @param rows The examples to fit on, one that is named twice counting twice; default all.
+ *
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -77,14 +81,21 @@ export type ScalerKind = Scaler["kind"];
  * assert.deepEqual(fitScaler("feature", x), { kind: "feature", mean: [2, 10], scale: [1, 1] });
  * ```
  */
-export function fitScaler(kind: ScalerKind, x: NdArray): Scaler {
+export function fitScaler(kind: ScalerKind, x: NdArray, rows?: ArrayLike<number>): Scaler {
   if (kind === "none") return { kind };
-  const columns = kind === "global" ? 1 : rowSize(x);
-  const n = x.data.length / columns;
+  const size = rowSize(x), columns = kind === "global" ? 1 : size;
+  const count = rows?.length ?? x.shape[0]!;
+  const n = count * size / columns;
   const mean = new Float64Array(columns), square = new Float64Array(columns);
-  for (let i = 0; i < x.data.length; i++) mean[i % columns]! += x.data[i]!;
+  const eachValue = (visit: (column: number, value: number) => void): void => {
+    for (let r = 0; r < count; r++) {
+      const start = (rows ? rows[r]! : r) * size;
+      for (let i = 0; i < size; i++) visit(columns === 1 ? 0 : i, x.data[start + i]!);
+    }
+  };
+  eachValue((c, value) => mean[c]! += value);
   for (let c = 0; c < columns; c++) mean[c]! /= n;
-  for (let i = 0; i < x.data.length; i++) square[i % columns]! += (x.data[i]! - mean[i % columns]!) ** 2;
+  eachValue((c, value) => square[c]! += (value - mean[c]!) ** 2);
   const scale = Array.from(square, (s, c) => {
     const deviation = Math.sqrt(s / n);
     // A constant column: rounding alone must not be blown up (scikit-learn's _handle_zeros_in_scale).

@@ -8,9 +8,9 @@
  */
 
 import { FormatError, UsageError } from "../errors.ts";
-import { stream } from "../random.ts";
+import { type RandomState, stream } from "../random.ts";
 import type { NdArray } from "../types.ts";
-import type { StepOptions, StepResult, Trainer, TrainerState } from "../engine/trainer.ts";
+import type { StepOptions, StepResult, Targets, Trainer, TrainerState } from "../engine/trainer.ts";
 import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
 import { type Dataset, take } from "./dataset.ts";
 
@@ -59,6 +59,14 @@ export interface ReduceOnPlateau {
   readonly minLearningRate?: number;
 }
 
+/** The rule by which scikit-learn's `MLPClassifier` stops without early stopping (`_update_no_improvement_count`). */
+export interface NoImprovement {
+  /** The training loss must fall below the best one by more than this (`tol`). */
+  readonly tolerance: number;
+  /** Training stops after more than so many epochs in a row without that (`n_iter_no_change`). */
+  readonly epochs: number;
+}
+
 /** Choices that a study declares. */
 export interface TrainingPlan {
   /** Most epochs. */
@@ -69,6 +77,10 @@ export interface TrainingPlan {
   readonly earlyStopping?: EarlyStopping;
   /** Lower the rate when nothing improves. */
   readonly reduceOnPlateau?: ReduceOnPlateau;
+  /** Stop when the training loss no longer falls, by scikit-learn's rule; the last weights stay. */
+  readonly noImprovement?: NoImprovement;
+  /** The model's penalties are meant for batches of so many rows and grow as a batch is smaller (scikit-learn's alpha). */
+  readonly penaltyRows?: number;
   /** Put the weights of the best epoch back at the end (`ModelCheckpoint(save_best_only)` and loading it). */
   readonly keepBest?: Monitor;
   /** Weight of each class's rows in the loss, by class index. */
@@ -79,6 +91,15 @@ export interface TrainingPlan {
 export interface FitOptions {
   /** Seed of the order of the rows. */
   readonly seed: number;
+  /** Which rows of the data to train on, in their order; a row may stand there more than once. Default: all. */
+  readonly rows?: ArrayLike<number> | undefined;
+  /** Order of n rows in an epoch (from 0); default: a permutation from the seed and the epoch. */
+  readonly order?: ((epoch: number, n: number) => Int32Array) | undefined;
+  /**
+   * Changes a batch before its step (SpecAugment, mixup). What it draws must follow from the generator alone, which is
+   * the epoch's and the step's own.
+   */
+  readonly transform?: ((batch: Dataset, rng: RandomState) => { x: NdArray; targets: Targets }) | undefined;
   /** Rows to validate on after each epoch. */
   readonly validation?: Dataset | undefined;
   /** Weight of each training row in the loss. */
@@ -121,6 +142,8 @@ interface LoopState {
   stopping: Watch;
   plateau: Watch;
   best: Watch;
+  /** Best training loss and epochs in a row that were no better, for {@linkcode NoImprovement}. */
+  stalled: { best: number | null; count: number };
   stopped: boolean;
 }
 
@@ -168,15 +191,17 @@ export async function fit(
   plan: TrainingPlan,
   options: FitOptions,
 ): Promise<FitResult> {
-  const n = data.y.length;
+  const n = options.rows?.length ?? data.y.length;
   if (n === 0) throw new UsageError("There are no training rows.");
-  const { earlyStopping, reduceOnPlateau, keepBest } = plan;
+  const { earlyStopping, reduceOnPlateau, keepBest, noImprovement, penaltyRows } = plan;
+  const { rows } = options;
   const loop: LoopState = {
     history: [],
     factor: 1,
     stopping: fresh(),
     plateau: fresh(),
     best: fresh(),
+    stalled: { best: null, count: 0 },
     stopped: false,
   };
   let bestWeights: readonly NdArray[] | null = null;
@@ -188,15 +213,21 @@ export async function fit(
   let lastSave = performance.now();
   for (let epoch = loop.history.length; epoch < plan.epochs && !loop.stopped; epoch++) {
     const rate = baseRate(epoch) * loop.factor;
-    const order = stream(options.seed, "shuffle", epoch).permutation(n);
+    const order = options.order?.(epoch, n) ?? stream(options.seed, "shuffle", epoch).permutation(n);
     let loss = 0, accuracy = 0;
     for (let start = 0; start < n; start += plan.batchSize) {
       options.signal?.throwIfAborted();
       const indices = order.subarray(start, Math.min(n, start + plan.batchSize));
-      const batch = take(data, indices);
+      const batch = take(data, rows ? indices.map((i) => rows[i]!) : indices);
       const weights = rowWeights(batch.y, indices, plan.classWeights, options.sampleWeights);
-      const step: StepOptions = { learningRate: rate, ...(weights ? { sampleWeights: weights } : {}) };
-      const result = await trainer.trainOnBatch(batch.x, batch.y, step);
+      const step: StepOptions = {
+        learningRate: rate,
+        ...(weights ? { sampleWeights: weights } : {}),
+        ...(penaltyRows ? { penaltyScale: penaltyRows / indices.length } : {}),
+      };
+      const { x, targets } = options.transform?.(batch, stream(options.seed, "transform", epoch, start)) ??
+        { x: batch.x, targets: batch.y };
+      const result = await trainer.trainOnBatch(x, targets, step);
       loss += result.loss * indices.length;
       accuracy += result.accuracy * indices.length;
       await pause();
@@ -225,6 +256,12 @@ export async function fit(
         loop.factor = Math.max(rate * factor, minLearningRate) / baseRate(epoch);
         loop.plateau.wait = 0;
       }
+    }
+    if (noImprovement) {
+      const { stalled } = loop, best = stalled.best ?? Infinity;
+      stalled.count = log.loss > best - noImprovement.tolerance ? stalled.count + 1 : 0;
+      stalled.best = Math.min(best, log.loss);
+      if (stalled.count > noImprovement.epochs) loop.stopped = true;
     }
     options.onEpoch?.(log);
     const due = performance.now() - lastSave >= (options.checkpointEverySec ?? 10) * 1000;
