@@ -36,8 +36,9 @@ export async function demoCommand({ out, seed, backend }: DemoOptions): Promise<
     throw new UsageError(`--seed takes a whole number of 0 or more, not ${seed}.`);
   }
   ensureWritable(out);
-  if (backend === undefined || backend === "native") await setUpEngine(true);
-  const engine = await commandEngine(backend);
+  const setUp = backend === undefined || backend === "native";
+  if (setUp) await setUpEngine(true);
+  const engine = await commandEngine(backend, setUp);
   const signal = interruptSignal();
   const started = performance.now();
   const bar = progressBar("demo");

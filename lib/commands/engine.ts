@@ -8,10 +8,10 @@ import { installNative } from "../engine/native.ts";
 import { type BackendName, type Engine, HOW_TO_GET_NATIVE, startEngine } from "../engine/tf.ts";
 import { EngineError } from "../errors.ts";
 
-/** Starts the engine and prints its notice, if any, to stderr. */
-export async function commandEngine(backend: BackendName | undefined): Promise<Engine> {
+/** Starts the engine and prints its notice, if any, to stderr (unless set-up has just said the same). */
+export async function commandEngine(backend: BackendName | undefined, told = false): Promise<Engine> {
   const engine = await startEngine({ backend });
-  if (engine.notice) console.error(engine.notice);
+  if (engine.notice && !told) console.error(engine.notice);
   return engine;
 }
 

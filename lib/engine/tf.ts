@@ -5,6 +5,7 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
+import { tmpdir } from "node:os";
 import util from "node:util";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -148,6 +149,8 @@ interface GpuAdapter {
 async function startWebgpu(asked: boolean): Promise<string | null> {
   const { gpu } = (globalThis.navigator ?? {}) as unknown as { gpu?: { requestAdapter(): Promise<GpuAdapter | null> } };
   if (!gpu) return "this runtime has no WebGPU";
+  // Linux drivers complain on stderr about its absence; any folder does.
+  if (Deno.build.os === "linux" && !Deno.env.get("XDG_RUNTIME_DIR")) Deno.env.set("XDG_RUNTIME_DIR", tmpdir());
   const adapter = await gpu.requestAdapter();
   if (!adapter) return "no WebGPU adapter was found";
   // A driver that computes on the processor is slower than wasm: taken only when it was asked for by name.
