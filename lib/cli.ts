@@ -105,6 +105,7 @@ function program(): Command {
     .description("write the manifest of the corpora under a folder")
     .argument("<dir>", "the folder")
     .option("--corpus <name>", "only this corpus")
+    .addOption(new Option("--channel <name>", "which recordings").choices(["speech", "song", "all"]).default("speech"))
     .option("--out <file>", "where the manifest goes; default: data/manifests/<corpora>.jsonl")
     .option("--allow-incomplete", "go on when recordings are missing")
     .action(async (dir, options) => (await import("./commands/data.ts")).dataIndexCommand(dir, options));

@@ -92,7 +92,12 @@ export async function dataCheckCommand(dir: string, options: { readonly json?: b
 /** `data index`: writes the manifest of the corpora under a folder. */
 export async function dataIndexCommand(
   dir: string,
-  options: { readonly corpus?: string; readonly out?: string; readonly allowIncomplete?: boolean },
+  options: {
+    readonly corpus?: string;
+    readonly channel?: VocalChannel | "all";
+    readonly out?: string;
+    readonly allowIncomplete?: boolean;
+  },
 ): Promise<void> {
   const bar = progressBar("data index");
   const { manifest, hash, path } = await dataIndex(dir, {
