@@ -4,6 +4,8 @@
  * `deno run -A tests/golden/make_audio_mediarecorder.ts [path of chromium]`
  */
 
+/// <reference lib="dom" />
+
 import { chromium } from "playwright-core";
 import { encodeWav } from "../../lib/audio/mod.ts";
 import { voice } from "../audio/signals.ts";
