@@ -8,8 +8,11 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { type ComplexMatrix, istft, stft } from "../features/spectrum.ts";
+import { sharedFft } from "../features/fft.ts";
 import { type AudioInput, integerOption, samplesOf, transpose } from "../features/input.ts";
+import { TINY } from "../features/normalize.ts";
+import { type ComplexMatrix, frameCount } from "../features/spectrum.ts";
+import { getWindow } from "../features/windows.ts";
 import { type Augmentation, Fields, type Kind } from "./augmentation.ts";
 
 /** Slowest and fastest rates that are taken: beyond, nothing of speech is left and memory runs out. */
@@ -49,34 +52,31 @@ const ATAN: readonly number[] = (() => {
   return out;
 })();
 
-/** Magnitudes and angles of complex numbers, to the rounding of 32-bit floats; several times as fast as Math.atan2. */
-function polar(re: Float32Array, im: Float32Array, magnitudes: Float32Array, angles: Float32Array): void {
+/**
+ * Magnitudes and angles of complex numbers, written from index `at` on, to the rounding of 32-bit floats; several times
+ * as fast as Math.atan2.
+ */
+function polar(re: Float32Array, im: Float32Array, magnitudes: Float32Array, angles: Float32Array, at: number): void {
   const [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12] = ATAN as Tuple13;
-  for (let i = 0; i < re.length; i++) {
-    const x = re[i]!, y = im[i]!;
+  for (let k = 0; k < re.length; k++) {
+    const x = re[k]!, y = im[k]!;
     const magnitude = Math.sqrt(x * x + y * y);
-    magnitudes[i] = magnitude;
+    magnitudes[at + k] = magnitude;
     // Half the angle from the horizontal axis lies within a quarter turn: tan(φ/2) = y / (|z| + |x|).
     const half = y / (magnitude + Math.abs(x) + 1e-300), h = half * half;
     const high = (((((a12 * h + a11) * h + a10) * h + a9) * h + a8) * h + a7) * h + a6;
     const angle = 2 * half * ((((((high * h + a5) * h + a4) * h + a3) * h + a2) * h + a1) * h + a0);
-    angles[i] = x < 0 ? (y < 0 ? -Math.PI : Math.PI) - angle : angle;
+    angles[at + k] = x < 0 ? (y < 0 ? -Math.PI : Math.PI) - angle : angle;
   }
 }
 
 type Tuple13 = [number, number, number, number, number, number, number, number, number, number, number, number, number];
 
 /**
- * Complex numbers from magnitudes and angles, written to `re` and `im` from index `at` on; cosine and sine rounded to 32
- * bits first, as librosa has them. Taylor series after reduction to half a turn, without a branch.
+ * Complex numbers from magnitudes and angles; cosine and sine rounded to 32 bits first, as librosa has them. Taylor
+ * series after reduction to half a turn, without a branch.
  */
-function rectangular(
-  magnitudes: Float64Array,
-  angles: Float32Array,
-  re: Float32Array,
-  im: Float32Array,
-  at: number,
-): void {
+function rectangular(magnitudes: Float64Array, angles: Float32Array, re: Float32Array, im: Float32Array): void {
   for (let k = 0; k < angles.length; k++) {
     const angle = angles[k]!;
     const halfTurns = Math.floor(angle * (1 / Math.PI) + 0.5);
@@ -87,9 +87,47 @@ function rectangular(
     const cosine = 1 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 + s * (-1 / 3628800 + s *
                             (1 / 479001600 + s * (-1 / 87178291200 + s * (1 / 20922789888000))))))));
     const length = sign * magnitudes[k]!;
-    re[at + k] = Math.fround(cosine) * length;
-    im[at + k] = Math.fround(sine) * length;
+    re[k] = Math.fround(cosine) * length;
+    im[k] = Math.fround(sine) * length;
   }
+}
+
+/** Magnitudes and angles of a spectrogram, frame by frame, two frames of silence after the last one. */
+interface PolarFrames {
+  readonly magnitudes: Float32Array;
+  readonly angles: Float32Array;
+  readonly bins: number;
+  readonly frames: number;
+}
+
+/** Makes the frames of a stretched spectrogram one after the other; `visit` gets the same buffers every time. */
+function vocode(
+  { magnitudes, angles, bins, frames }: PolarFrames,
+  rate: number,
+  hop: number,
+  visit: (re: Float32Array, im: Float32Array, frame: number) => void,
+): void {
+  const step = 1 / (2 * (bins - 1) * (1 / TURN));
+  const expected = Float64Array.from({ length: bins }, (_, k) => hop * (k * step));
+  const phases = angles.slice(0, bins), lengths = new Float64Array(bins);
+  const re = new Float32Array(bins), im = new Float32Array(bins);
+  for (let t = 0; t < stretchedFrames(frames, rate); t++) {
+    const place = t * rate;
+    const frame = Math.floor(place), part = place - frame;
+    const from = frame * bins, to = from + bins;
+    for (let k = 0; k < bins; k++) lengths[k] = (1 - part) * magnitudes[from + k]! + part * magnitudes[to + k]!;
+    rectangular(lengths, phases, re, im);
+    visit(re, im, t);
+    for (let k = 0; k < bins; k++) {
+      const advance = expected[k]!;
+      const excess = Math.fround(angles[to + k]! - angles[from + k]!) - advance;
+      phases[k] = phases[k]! + (advance + (excess - TURN * Math.floor(excess * (1 / TURN) + 0.5)));
+    }
+  }
+}
+
+function stretchedFrames(frames: number, rate: number): number {
+  return Math.ceil(frames / rate);
 }
 
 /** Nearest integer, halves to the even one (Python's round, NumPy's rint). */
@@ -129,29 +167,19 @@ export function phaseVocoder(
   const [bins, frames] = spectrum.shape;
   const nFft = 2 * (bins - 1);
   const hop = integerOption("hopLength", options.hopLength ?? Math.floor(nFft / 4), 1);
-  const steps = Math.ceil(frames / rate);
-  const re = transpose(spectrum.re, bins, frames), im = transpose(spectrum.im, bins, frames);
-  // Two frames of silence follow the last one.
+  const steps = stretchedFrames(frames, rate);
   const magnitudes = new Float32Array((frames + 2) * bins), angles = new Float32Array((frames + 2) * bins);
-  polar(re, im, magnitudes, angles);
+  polar(transpose(spectrum.re, bins, frames), transpose(spectrum.im, bins, frames), magnitudes, angles, 0);
   const outRe = new Float32Array(steps * bins), outIm = new Float32Array(steps * bins);
-  const step = 1 / (nFft * (1 / TURN));
-  const expected = Float64Array.from({ length: bins }, (_, k) => hop * (k * step));
-  const phases = angles.slice(0, bins), lengths = new Float64Array(bins);
-  for (let t = 0; t < steps; t++) {
-    const place = t * rate;
-    const frame = Math.floor(place), part = place - frame;
-    const from = frame * bins, to = from + bins, at = t * bins;
-    for (let k = 0; k < bins; k++) lengths[k] = (1 - part) * magnitudes[from + k]! + part * magnitudes[to + k]!;
-    rectangular(lengths, phases, outRe, outIm, at);
-    for (let k = 0; k < bins; k++) {
-      const advance = expected[k]!;
-      const excess = Math.fround(angles[to + k]! - angles[from + k]!) - advance;
-      phases[k] = phases[k]! + (advance + (excess - TURN * Math.floor(excess / TURN + 0.5)));
-    }
-  }
+  vocode({ magnitudes, angles, bins, frames }, rate, hop, (re, im, t) => {
+    outRe.set(re, t * bins);
+    outIm.set(im, t * bins);
+  });
   return { re: transpose(outRe, steps, bins), im: transpose(outIm, steps, bins), shape: [bins, steps] };
 }
+
+/** Transform and hop of {@linkcode stretchTime}. */
+const N_FFT = 2048, HOP = 512;
 
 /**
  * Stretches audio in time without changing its pitch (librosa.effects.time_stretch 0.11, transform 2048, hop 512).
@@ -172,7 +200,41 @@ export function stretchTime(audio: AudioInput, rate: number): Float32Array<Array
   const samples = samplesOf(audio);
   checkRate(rate);
   const length = roundHalfEven(samples.length / rate);
-  return istft(phaseVocoder(stft(samples), rate), { length });
+  // istft(phaseVocoder(stft(samples), rate), { length }), but frame by frame, without the spectrograms between them.
+  const fft = sharedFft(N_FFT), window = getWindow("hann", N_FFT), margin = N_FFT / 2;
+  const bins = fft.bins, frames = frameCount(samples.length, N_FFT, HOP, true);
+  const magnitudes = new Float32Array((frames + 2) * bins), angles = new Float32Array((frames + 2) * bins);
+  const rounded = { re: new Float32Array(bins), im: new Float32Array(bins) };
+  for (let t = 0; t < frames; t++) {
+    const from = t * HOP - margin;
+    const first = Math.max(0, -from), last = Math.max(first, Math.min(N_FFT, samples.length - from));
+    fft.input.fill(0, 0, first);
+    fft.input.fill(0, last);
+    for (let i = first; i < last; i++) fft.input[i] = window[i]! * samples[from + i]!;
+    fft.forward();
+    rounded.re.set(fft.re);
+    rounded.im.set(fft.im);
+    polar(rounded.re, rounded.im, magnitudes, angles, t * bins);
+  }
+  const used = Math.min(stretchedFrames(frames, rate), Math.ceil((length + 2 * margin) / HOP));
+  const sum = new Float64Array(length), weight = new Float64Array(length);
+  vocode({ magnitudes, angles, bins, frames }, rate, HOP, (re, im, t) => {
+    if (t >= used) return;
+    fft.re.set(re);
+    fft.im.set(im);
+    fft.inverse();
+    const from = t * HOP - margin;
+    const first = Math.max(0, -from), last = Math.min(N_FFT, length - from);
+    for (let i = first; i < last; i++) {
+      const w = window[i]!;
+      sum[from + i]! += w * fft.input[i]!;
+      weight[from + i]! += w * w;
+    }
+  });
+  const out = new Float32Array(length);
+  // Where no window reaches, librosa leaves the rounding that is there alone.
+  for (let i = 0; i < length; i++) out[i] = weight[i]! > TINY ? sum[i]! / weight[i]! : sum[i]!;
+  return out;
 }
 
 /** What {@linkcode timeStretch} draws. */

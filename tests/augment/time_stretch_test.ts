@@ -7,7 +7,7 @@ import {
   timeStretchKind,
 } from "../../lib/augment/time_stretch.ts";
 import { AudioError, FormatError, UsageError } from "../../lib/errors.ts";
-import { melspectrogram, powerToDb, stft } from "../../lib/features/mod.ts";
+import { istft, melspectrogram, powerToDb, stft } from "../../lib/features/mod.ts";
 import { RandomState } from "../../lib/random.ts";
 import { clips, difference, expected, missing, present } from "../features/golden.ts";
 import { closeToSampled, glide, golden } from "./signal.ts";
@@ -40,6 +40,17 @@ Deno.test({
     }
     assert.ok(checked >= 4);
   },
+});
+
+Deno.test("stretching frame by frame is istft(phaseVocoder(stft(y))) to a rounding, also of very short audio", () => {
+  for (const length of [1, 300, 511, 512, 2047, 5000, 20011]) {
+    const samples = wave.samples.subarray(0, length);
+    for (const rate of [0.3, 0.8, 1, 1.2, 3]) {
+      const ours = stretchTime(samples, rate);
+      const parts = istft(phaseVocoder(stft(samples), rate), { length: ours.length });
+      assert.ok(ours.every((x, i) => Math.abs(x - parts[i]!) < 1e-6), `${length} samples at ${rate}`);
+    }
+  }
 });
 
 Deno.test("at rate 1 the signal comes back", () => {
