@@ -17,7 +17,7 @@ import type { BundleInfo, ExpectedAccuracy } from "../bundle.ts";
 import { writeBundle } from "../bundle_files.ts";
 import { corpora, indexCorpus, manifestHash } from "../corpora/mod.ts";
 import type { Engine } from "../engine/tf.ts";
-import { eagerTrainer } from "../engine/trainer.ts";
+import { createTrainer } from "../engine/mod.ts";
 import { UsageError } from "../errors.ts";
 import { recipe, recipeHash } from "../features/recipes.ts";
 import { canonicalJson, sha256Hex } from "../io.ts";
@@ -95,6 +95,8 @@ export interface RunOptions {
   readonly bundle?: string | undefined;
   /** Stops the run at the next step when aborted. */
   readonly signal?: AbortSignal | undefined;
+  /** Receives one line when training cannot be compiled. */
+  readonly onNotice?: ((line: string) => void) | undefined;
   /** Is told after each epoch. */
   readonly onEpoch?: ((log: EpochLog, fold: { name: string; index: number; count: number }) => void) | undefined;
 }
@@ -303,7 +305,11 @@ async function runFold(
   const scaler = fitScaler(study.scaler, scalerRows);
   const data: Dataset = { x: applyScaler(scaler, raw), y };
   const model = plan.variant.model({ classes: study.labels.length, seed: options.seed });
-  const trainer = eagerTrainer(model, { optimizer: plan.variant.optimizer, seed: options.seed });
+  const trainer = createTrainer(model, {
+    optimizer: plan.variant.optimizer,
+    seed: options.seed,
+    onNotice: options.onNotice ?? (() => {}),
+  });
   const { protocol, variant, seed } = plan.id;
   const checkpoint = checkpointFile(
     join(
