@@ -7,7 +7,7 @@
 import type { Bundle } from "./bundle.ts";
 import { predictProbabilities } from "./engine/trainer.ts";
 import { FormatError } from "./errors.ts";
-import { extractFrom, recipe } from "./features/recipes.ts";
+import { extractFrom, type Recipe, recipe } from "./features/recipes.ts";
 import { applyScaler } from "./training/dataset.ts";
 import type { Waveform } from "./types.ts";
 
@@ -62,6 +62,20 @@ function decibels(peak: number): string {
 }
 
 /**
+ * Values of one example as many as the model takes: where the recipe's number follows from the audio's length, zeros are
+ * put after the last value, or values beyond the model's left out, as training did.
+ */
+function fitted(values: Float32Array, size: number, { name, shape }: Recipe, bundle: string): Float32Array {
+  if (values.length === size) return values;
+  if (!shape.includes(null)) {
+    throw new FormatError(`${bundle}: takes ${size} values, the features ${name} gave ${values.length}.`);
+  }
+  const data = new Float32Array(size);
+  data.set(values.subarray(0, size));
+  return data;
+}
+
+/**
  * Predicts the emotion of one recording of any length and rate.
  *
  * @param bundle The bundle.
@@ -74,10 +88,10 @@ export async function predict(bundle: Bundle, wave: Waveform): Promise<Predictio
   const { silent, warnings } = examine(wave, features.sampleRateHz);
   const raw = extractFrom(features, wave);
   const size = info.features.shape.reduce((a, b) => a * b, 1);
-  if (raw.data.length !== size) {
-    throw new FormatError(`${info.name}: takes ${size} values, the features ${features.name} gave ${raw.data.length}.`);
-  }
-  const x = applyScaler(info.scaler, { data: raw.data, shape: [1, ...info.features.shape] });
+  const x = applyScaler(info.scaler, {
+    data: fitted(raw.data, size, features, info.name),
+    shape: [1, ...info.features.shape],
+  });
   const { data } = await predictProbabilities(model, x);
   let best = 0;
   data.forEach((p, i) => best = p > data[best]! ? i : best);

@@ -137,9 +137,70 @@ export const study002: Recipe = define({
   parameters: { frameLength: 2048, hopLength: 512, nMels: 128, nMfcc: 20, order: "zcr,rms,mfcc by frame" },
   shape: [null],
   extract(wave) {
-    const coefficients = mfcc(wave, { nMfcc: 20 });
-    const [rows, frames] = coefficients.shape;
-    return concatenate(zeroCrossingRate(wave).data, rms(wave).data, transpose(coefficients.data, rows, frames));
+    const { zeroCrossings, energy, coefficients } = study002Values(study002Samples(wave, false));
+    return concatenate(zeroCrossings, energy, coefficients);
+  },
+});
+
+/** Samples of the 2.5 s that study 002 loads: 108 frames. */
+const STUDY002_SAMPLES = 55125;
+
+/** Audio cut to 2.5 s (a stretched copy is longer than what was loaded) and, where wanted, padded with zeros to it. */
+function study002Samples({ samples, sampleRateHz }: Waveform, padded: boolean): Waveform {
+  if (samples.length >= STUDY002_SAMPLES || !padded) {
+    return { samples: samples.subarray(0, STUDY002_SAMPLES), sampleRateHz };
+  }
+  const longer = new Float32Array(STUDY002_SAMPLES);
+  longer.set(samples);
+  return { samples: longer, sampleRateHz };
+}
+
+/** The three parts of study 002's vector; coefficients frame by frame. */
+function study002Values(wave: Waveform) {
+  const { data, shape: [rows, frames] } = mfcc(wave, { nMfcc: 20 });
+  return {
+    frames,
+    zeroCrossings: zeroCrossingRate(wave).data,
+    energy: rms(wave).data,
+    coefficients: transpose(data, rows, frames),
+  };
+}
+
+/**
+ * Study 002 repaired: the same values of audio that was padded with zeros to 2.5 s, so that a value stands in the same
+ * column whatever the duration.
+ */
+export const study002Padded: Recipe = define({
+  name: "study002-padded",
+  version: 1,
+  describe:
+    "ZCR, RMS and 20 MFCC of 2.5 s from 0.6 s on, short audio padded with zeros, 2376 values (study 002, repaired)",
+  load: { sampleRateHz: 22050, offsetSec: 0.6, durationSec: 2.5 },
+  parameters: { ...study002.parameters, samples: STUDY002_SAMPLES },
+  shape: [2376],
+  extract(wave) {
+    const { zeroCrossings, energy, coefficients } = study002Values(study002Samples(wave, true));
+    return concatenate(zeroCrossings, energy, coefficients);
+  },
+});
+
+/** Study 002's repaired values frame by frame, 108 × 22 (ZCR, RMS, 20 MFCC): what a recurrent network reads. */
+export const study002Frames: Recipe = define({
+  name: "study002-frames",
+  version: 1,
+  describe: "The repaired values of study 002 frame by frame: 108 frames of ZCR, RMS and 20 MFCC",
+  load: study002Padded.load,
+  parameters: { ...study002Padded.parameters, order: "frames of zcr,rms,mfcc" },
+  shape: [108, 22],
+  extract(wave) {
+    const { frames, zeroCrossings, energy, coefficients } = study002Values(study002Samples(wave, true));
+    const data = new Float32Array(22 * frames);
+    for (let t = 0; t < frames; t++) {
+      data[22 * t] = zeroCrossings[t]!;
+      data[22 * t + 1] = energy[t]!;
+      data.set(coefficients.subarray(20 * t, 20 * t + 20), 22 * t + 2);
+    }
+    return { data, shape: [frames, 22] };
   },
 });
 
@@ -245,9 +306,10 @@ export const egemapsLikeRecipe: Recipe = define({
 
 /** All recipes, by name. */
 const shelf: ReadonlyMap<string, Recipe> = new Map(
-  [study000, study001, study002, study003, study003Vector, study004, egemapsLikeRecipe].map((
-    each,
-  ) => [each.name, each]),
+  [study000, study001, study002, study002Padded, study002Frames, study003, study003Vector, study004, egemapsLikeRecipe]
+    .map((
+      each,
+    ) => [each.name, each]),
 );
 
 /**

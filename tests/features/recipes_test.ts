@@ -159,6 +159,29 @@ Deno.test("a recipe refuses audio at another rate, and extractFrom brings it the
   }
 });
 
+Deno.test("study002 repaired: the same values where the audio is long enough, aligned columns where it is short", () => {
+  const at = (samples: number) => ({
+    samples: Float32Array.from({ length: samples }, (_, i) => Math.sin(i / 9) * (1 + Math.sin(i / 4000))),
+    sampleRateHz: 22050,
+  });
+  const long = at(80000);
+  const published = extractFrom(recipe("study002"), long), padded = extractFrom(recipe("study002-padded"), long);
+  assert.deepEqual(padded, published);
+  const frames = extractFrom(recipe("study002-frames"), long);
+  assert.deepEqual(frames.shape, [108, 22]);
+  for (const t of [0, 50, 107]) {
+    assert.equal(frames.data[22 * t], padded.data[t]);
+    assert.equal(frames.data[22 * t + 1], padded.data[108 + t]);
+    assert.equal(frames.data[22 * t + 21], padded.data[216 + 20 * t + 19]);
+  }
+  const short = extractFrom(recipe("study002-padded"), at(30000));
+  assert.deepEqual(short.shape, [2376]);
+  assert.deepEqual([...short.data.slice(108, 120)], [...extractFrom(recipe("study002"), at(30000)).data.slice(33, 45)]);
+  assert.equal(short.data[107], 0, "silence after the end");
+  // A stretched copy is longer than what was loaded: it is cut.
+  assert.deepEqual(recipe("study002").extract(at(70000)).shape, [2376]);
+});
+
 Deno.test("study002 of a clip that ends before 0.6 s is refused by name, a little longer gives 22 values a frame", () => {
   const at = (length: number) => ({ samples: synthetic(length), sampleRateHz: 22050 });
   assert.throws(() => extractFrom(recipe("study002"), at(13230)), {
@@ -180,7 +203,8 @@ Deno.test("study003 pads and cuts to 80,080 samples", () => {
 Deno.test("an unknown recipe is refused with the list of those there are", () => {
   assert.throws(() => recipe("study005"), {
     name: "UsageError",
-    message: 'There is no recipe "study005"; there are study000, study001, study002, study003, study003-vector, ' +
+    message: 'There is no recipe "study005"; there are study000, study001, study002, study002-padded, ' +
+      "study002-frames, study003, study003-vector, " +
       "study004, egemaps-like.",
   });
 });
