@@ -14,7 +14,7 @@ Deno.test("demo goes the whole way, says each step in a line, and is better than
   assert.ok(!hasStack(text + err), err);
   const lines = text.trim().split("\n");
   ["engine", "corpus", "features", "training", "result", "bundle", "prediction"].forEach((step, i) =>
-    assert.ok(lines[i]!.startsWith(`${i + 1}. ${step}: `), lines[i])
+    assert.ok(lines[i]!.startsWith(`${i + 1}. ${step}: `), lines[i]!)
   );
   const { record } = verifyRunRecord(recordPath(out, { study: "demo", protocol: "clean", variant: "cnn", seed: 0 }));
   assert.equal(record.counts.test, 256, "every recording is tested once");
