@@ -12,13 +12,17 @@ import { fileURLToPath } from "node:url";
 import { FormatError, SerlabError } from "../errors.ts";
 import { readFileOr, systemReason, writeFileAtomic } from "../io.ts";
 import { ensureTool } from "../setup/tools.ts";
+import { escapeHtml } from "./jupyter.ts";
+import { PLOTLY_MIME } from "./show.ts";
 
 /** Folder of this checkout. */
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** A notebook that could not be executed to its end. */
 export class NotebookError extends SerlabError {
+  /** Name of the class, which survives minification. */
   override name = "NotebookError";
+  /** The notebook was found wrong. */
   override readonly exitCode: number = 1;
 }
 
@@ -280,7 +284,57 @@ function writeNotebook(path: string, notebook: Notebook): void {
       throw new NotebookError(`${path}: is not stored, an output of cell ${i + 1} names the folder ${named}.`);
     }
   }
-  writeFileAtomic(path, `${JSON.stringify(notebook, null, 1)}\n`);
+  writeFileAtomic(path, `${serialize(notebook)}\n`);
+}
+
+/** JSON as Jupyter writes it, one line a value, but figures on one line each: they are not for reading. */
+function serialize(notebook: Notebook): string {
+  const figures: string[] = [];
+  const text = JSON.stringify(
+    notebook,
+    (key, value) => key === PLOTLY_MIME ? `@figure ${figures.push(JSON.stringify(value)) - 1}@` : value,
+    1,
+  );
+  return text.replace(/"@figure (\d+)@"/g, (_, i: string) => figures[Number(i)]!);
+}
+
+/**
+ * A notebook with its outputs as one page of HTML that needs no network, made by nbconvert: pictures shrink to the width
+ * of the screen and say what they show.
+ *
+ * @throws {NotebookError} when Jupyter is not there or cannot convert it.
+ */
+export async function notebookHtml(path: string): Promise<string> {
+  const jupyter = await ensureTool("jupyter", { install: false });
+  if (!jupyter.available) {
+    throw new NotebookError(`${path}: cannot be converted, ${jupyter.reason}; ${jupyter.howToGet}.`);
+  }
+  const folder = mkdtempSync(join(tmpdir(), "serlab-notebook-"));
+  try {
+    const network = ["--HTMLExporter.require_js_url=", "--HTMLExporter.mathjax_url=", "--HTMLExporter.mermaid_js_url="];
+    const child = await new Deno.Command(jupyter.path, {
+      args: ["-m", "nbconvert", "--to", "html", ...network, "--output-dir", folder, "--output", "page", resolve(path)],
+      env: { JUPYTER_NO_CONFIG: "1" },
+      stdin: "null",
+    }).output();
+    if (child.code !== 0) {
+      const reason = new TextDecoder().decode(child.stderr).trim().split("\n").at(-1);
+      throw new NotebookError(`${path}: cannot be converted, ${reason || `nbconvert ended with ${child.code}`}.`);
+    }
+    const page = new TextDecoder().decode(readFileOr(join(folder, "page.html"), FormatError));
+    const words = parseNotebook(path).cells.flatMap((cell) => cell.outputs ?? [])
+      .filter((output) => output.data?.["image/svg+xml"] !== undefined)
+      .map((output) => joined(output.data!["text/plain"] as string | string[] | undefined));
+    let at = 0;
+    return page
+      .replace("</head>", "<style>.jp-RenderedSVG img { max-width: 100%; height: auto; }</style></head>")
+      .replace(
+        /<img(?: alt="[^"]*")? src="data:image\/svg\+xml/g,
+        () => `<img alt="${escapeHtml(words[at++] ?? "")}" src="data:image/svg+xml`,
+      );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** How JupyterLab is opened. */
