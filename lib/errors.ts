@@ -11,7 +11,6 @@ export class SerlabError extends Error {
   /** Exit code of a command that ends with this error: 1 found something wrong, 2 misuse or unusable input. */
   readonly exitCode: number = 2;
   /** Name of the class, which survives minification. */
-  /** Name of the class, which survives minification. */
   override name = "SerlabError";
 }
 
@@ -25,6 +24,8 @@ export class AudioError extends SerlabError {
   readonly rule: string;
 
   /**
+   * Makes the sentence `<file>: <rule>.`
+   *
    * @param file The file (or a name for the bytes) at fault.
    * @param rule What is wrong with it, without the final full stop.
    */
