@@ -13,7 +13,7 @@ import type { BackendName } from "../engine/tf.ts";
 import { UsageError } from "../errors.ts";
 import { ensureWritable } from "../io.ts";
 import { predict } from "../predict.ts";
-import { prepare, runStudy } from "../study/run.ts";
+import { featuresOf, prepare, runStudy } from "../study/run.ts";
 import { commandEngine, setUpEngine } from "./engine.ts";
 import { progressBar } from "./progress.ts";
 import { interruptSignal } from "./study.ts";
@@ -52,14 +52,17 @@ export async function demoCommand({ out, seed, backend }: DemoOptions): Promise<
   bar.end();
   console.log(`2. corpus: ${corpus.files.length} synthetic recordings in ${corpus.dir} (${corpus.written} new)`);
 
-  const prepared = await prepare(demo, {
-    dir: corpus.dir,
-    onProgress: (done, total) => bar.update(done, total, "features"),
+  const prepared = await prepare(demo, { dir: corpus.dir });
+  const { seconds: featureSeconds } = await featuresOf(prepared, {
+    variant: "cnn",
+    protocol: "clean",
+    seed,
+    onFeatures: (done, total) => bar.update(done, total, "features"),
   });
   bar.end();
   const speakers = new Set(prepared.rows.map((row) => row.speaker)).size;
   console.log(
-    `3. features: 64×64 spectrograms of ${prepared.rows.length} recordings in ${prepared.seconds.toFixed(1)} s`,
+    `3. features: 64×64 spectrograms of ${prepared.rows.length} recordings in ${featureSeconds.toFixed(1)} s`,
   );
 
   const bundleFolder = join(out, "bundles", "demo");

@@ -10,19 +10,23 @@ import { findStudy } from "../../experiments/mod.ts";
 import type { BackendName } from "../engine/tf.ts";
 import { UsageError } from "../errors.ts";
 import { ensureWritable } from "../io.ts";
-import type { ProtocolName, Study } from "../study/declare.ts";
-import { findProtocol, findVariant, prepare, runStudy } from "../study/run.ts";
+import { applies, type ProtocolName, RUNGS, type Study, type Variant } from "../study/declare.ts";
+import { findProtocol, findVariant, prepare, runFolds, type RunOptions, runStudy } from "../study/run.ts";
 import { commandEngine } from "./engine.ts";
 import { progressBar } from "./progress.ts";
 
 /** Options of the command. */
 export interface StudyOptions {
-  /** One variant; default all. */
+  /** A variant, a group of variants (`ablation`) or `all`; default the variants without a group. */
   readonly variant?: string;
-  /** One protocol; default clean and as-published. */
+  /** A protocol, `ladder` for all rungs, or `all`; default clean and as-published. */
   readonly protocol?: string;
-  /** How many seeds; default the study's. */
+  /** How many seeds, from 0; default the variant's or the study's. */
   readonly seeds?: number;
+  /** One seed alone. */
+  readonly seed?: number;
+  /** One fold alone, from 0: its part of the run is kept until the others are there. */
+  readonly fold?: number;
   /** Folder with the corpora. */
   readonly corpora: string;
   /** Other than the study's number of epochs. */
@@ -31,10 +35,14 @@ export interface StudyOptions {
   readonly fraction?: number;
   /** Folder of the results. */
   readonly out: string;
+  /** Weight file for a variant that starts from one. */
+  readonly weights?: string;
   /** Go on when recordings are missing. */
   readonly allowIncomplete?: boolean;
   /** Make runs again. */
   readonly fresh?: boolean;
+  /** Keep no features on disk. */
+  readonly cache?: boolean;
   /** The backend that must be used. */
   readonly backend?: BackendName;
 }
@@ -52,68 +60,112 @@ export function interruptSignal(): AbortSignal {
 
 /** Protocols to run: clean before as-published, so that a bundle can say what unknown speakers may expect. */
 function protocolsOf(study: Study, one: string | undefined): ProtocolName[] {
-  if (one !== undefined) {
-    findProtocol(study, one);
-    return [one as ProtocolName];
-  }
-  return (["clean", "as-published"] as const).filter((name) => study.protocols[name]);
+  const published = (["clean", "as-published"] as const).filter((name) => study.protocols[name]);
+  const rungs = RUNGS.filter((name) => study.protocols[name]);
+  if (one === undefined) return published;
+  if (one === "all") return [...published, ...rungs];
+  if (one === "ladder" && rungs.length > 0) return rungs;
+  findProtocol(study, one);
+  return [one as ProtocolName];
+}
+
+/** Variants to run, by a name, a group's name, `all`, or those that belong to no group. */
+function variantsOf(study: Study, one: string | undefined): [string, Variant][] {
+  const all = Object.entries(study.variants);
+  if (one === undefined) return all.filter(([, { group }]) => group === undefined);
+  if (one === "all") return all;
+  const group = all.filter(([, variant]) => variant.group === one);
+  return group.length > 0 ? group : [[one, findVariant(study, one)]];
 }
 
 /** Runs what is not there yet; Ctrl-C keeps what is finished. */
 export async function studyCommand(id: string, options: StudyOptions): Promise<void> {
   const study = findStudy(id);
   const protocols = protocolsOf(study, options.protocol);
-  if (options.variant !== undefined) findVariant(study, options.variant);
-  const variants = options.variant !== undefined ? [options.variant] : Object.keys(study.variants);
-  const seeds = options.seeds ?? study.seeds;
+  const variants = variantsOf(study, options.variant);
+  if (options.seed !== undefined && !(Number.isInteger(options.seed) && options.seed >= 0)) {
+    throw new UsageError(`--seed takes a whole number of 0 or more, not ${options.seed}.`);
+  }
+  if (options.fold !== undefined && !(Number.isInteger(options.fold) && options.fold >= 0)) {
+    throw new UsageError(`--fold takes a whole number of 0 or more, not ${options.fold}.`);
+  }
+  const seedsOf = (variant: Variant): number[] =>
+    options.seed !== undefined
+      ? [options.seed]
+      : Array.from({ length: options.seeds ?? variant.seeds ?? study.seeds }, (_, seed) => seed);
+  const bar = progressBar(`study ${id}`);
+  const running = protocols.filter((name) => {
+    const protocol = study.protocols[name]!;
+    if (!applies(protocol)) bar.line(`study ${id}, ${name}: does not apply, ${protocol.doesNotApply}`);
+    return applies(protocol);
+  });
+  if (running.length === 0) return;
   ensureWritable(options.out);
   const engine = await commandEngine(options.backend);
   const signal = interruptSignal();
-  const { fraction, allowIncomplete, epochs, fresh, out } = options;
+  const { fraction, allowIncomplete, epochs, fresh, out, weights } = options;
 
-  const bar = progressBar(`study ${id}`);
   const prepared = await prepare(study, {
     dir: options.corpora,
     fraction,
     allowIncomplete,
-    onProgress: (done, total) => bar.update(done, total, "recordings"),
+    cache: options.cache ?? true,
+    onProgress: (done, total) => bar.update(done, total, "files found and hashed"),
   });
   bar.line(
-    `study ${id}: ${prepared.rows.length} recordings, features ${
-      prepared.seconds.toFixed(1)
-    } s, backend ${engine.backend}`,
+    `study ${id}: ${prepared.rows.length} recordings of ${prepared.speakers.length} speakers, backend ${engine.backend}`,
   );
-  const total = protocols.length * variants.length * seeds;
+  const total = running.length * variants.reduce((sum, [, variant]) => sum + seedsOf(variant).length, 0);
+  const notices = new Set<string>();
   let done = 0;
   try {
-    for (const protocol of protocols) {
-      for (const variant of variants) {
-        for (let seed = 0; seed < seeds; seed++) {
-          const isBundled = seed === 0 && protocol === "as-published";
-          const { record, kept } = await runStudy(prepared, {
-            variant,
+    for (const protocol of running) {
+      for (const [name, variant] of variants) {
+        for (const seed of seedsOf(variant)) {
+          const what = `${protocol} ${name} seed ${seed}`;
+          const bundled = study.protocols["as-published"] ? "as-published" : "clean";
+          const isBundled = seed === 0 && protocol === bundled && variant.group === undefined;
+          const run: RunOptions = {
+            variant: name,
             protocol,
             seed,
             out,
             engine,
             epochs,
             fresh,
+            weights,
             signal,
-            bundle: isBundled ? join(out, "bundles", `${id}-${variant}`) : undefined,
+            bundle: isBundled ? join(out, "bundles", `${id}-${name}`) : undefined,
+            onNotice: (line) => {
+              if (!notices.has(line)) bar.line(line);
+              notices.add(line);
+            },
+            onFeatures: (at, all) => bar.update(at, all, `${what}, features`),
             onEpoch: (log, fold) =>
-              bar.update(
-                done,
-                total,
-                `${protocol} ${variant} seed ${seed}, ${fold.name} ${fold.index + 1}/${fold.count}, epoch ${log.epoch}`,
-              ),
-          });
+              bar.update(done, total, `${what}, ${fold.name} ${fold.index + 1}/${fold.count}, epoch ${log.epoch}`),
+          };
+          try {
+            if (options.fold !== undefined) {
+              const parts = await runFolds(prepared, run, [options.fold]);
+              bar.line(`${what}: ${parts.done} of ${parts.total} folds are finished`);
+              if (parts.done < parts.total) {
+                done++;
+                continue;
+              }
+            }
+            const { record, kept } = await runStudy(prepared, run);
+            const { accuracy, uar, n } = record.metrics;
+            bar.line(
+              `${what}: accuracy ${(100 * accuracy).toFixed(2)} %, UAR ${(100 * uar).toFixed(2)} %, n ${n}${
+                kept ? " (was there)" : `, ${record.seconds.train.toFixed(0)} s`
+              }`,
+            );
+          } catch (error) {
+            // Without weights the other variants can still be run.
+            if (!(error instanceof UsageError) || !variant.pretrained || options.variant === name) throw error;
+            bar.line(`${what}: not run. ${error.message}`);
+          }
           done++;
-          const { accuracy, uar, n } = record.metrics;
-          bar.line(
-            `${protocol} ${variant} seed ${seed}: accuracy ${(100 * accuracy).toFixed(2)} %, UAR ${
-              (100 * uar).toFixed(2)
-            } %, n ${n}${kept ? " (was there)" : `, ${record.seconds.train.toFixed(0)} s`}`,
-          );
         }
       }
     }

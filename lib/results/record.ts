@@ -87,6 +87,26 @@ export interface RunCounts {
   readonly speakersTest: number;
 }
 
+/** What listeners made of the clips that the run tested. */
+export interface ListenerScore {
+  /** Corpus that the votes are of. */
+  readonly corpus: string;
+  /** SHA-256 of the file of the votes. */
+  readonly source: string;
+  /** Tested recordings that have votes. */
+  readonly clips: number;
+  /** Votes on them. */
+  readonly votes: number;
+  /** Chance that one listener names the label, averaged over the clips. */
+  readonly accuracy: number;
+  /** The same averaged over classes. */
+  readonly uar: number;
+  /** Share of the clips of which most listeners name the label. */
+  readonly majority: number;
+  /** Share of the same clips that the model gets right. */
+  readonly model: number;
+}
+
 /** Seconds spent. */
 export interface RunSeconds {
   /** On features. */
@@ -143,6 +163,8 @@ export interface RunInput extends RunId {
   readonly seconds: RunSeconds;
   /** Peak resident memory in MiB. */
   readonly peakMemoryMb: number;
+  /** Listeners on the same clips, where the corpus has votes. */
+  readonly listeners?: ListenerScore;
 }
 
 /** A run record as it stands in its file. */
@@ -371,6 +393,7 @@ function recordOf(run: RunInput, predictions: Predictions): RunRecord {
     metrics,
     seconds,
     peakMemoryMb,
+    ...(run.listeners ? { listeners: run.listeners } : {}),
     predictions: `${variant}-s${seed}.predictions.csv`,
     folds,
   };

@@ -19,7 +19,7 @@ import {
   type StudyCells,
 } from "./figures.ts";
 import { findRunRecords, verifyRunRecord } from "./record.ts";
-import { type Cell, type CheckedRecord, compareCells, studyCells, type StudyText } from "./summary.ts";
+import { type Cell, type CheckedRecord, compareCells, protocolOf, studyCells, type StudyText } from "./summary.ts";
 
 export type { ClaimText, StudyText } from "./summary.ts";
 
@@ -126,7 +126,7 @@ function card({ study, cells }: StudyCells): string[] {
     "",
   ];
   for (const protocol of ["as-published", "clean"]) {
-    const describe = study.protocols?.[protocol]?.describe;
+    const describe = protocolOf(study, protocol)?.describe;
     if (describe !== undefined) lines.push(`- **Protocol \`${protocol}\`:** ${describe}.`);
   }
   lines.push(`- **The study's own mistake:** ${study.flaw}`, `- **Why they differ:** ${study.why}`);

@@ -49,9 +49,23 @@ export interface StudyText {
   /** Why the clean value differs from the claim, in one sentence. */
   readonly why: string;
   /** Variants by name, in the order of the report. */
-  readonly variants?: Readonly<Record<string, { readonly describe: string }>>;
-  /** Protocols by name. */
-  readonly protocols?: Readonly<Partial<Record<string, { readonly describe: string }>>>;
+  readonly variants?: Readonly<Record<string, { readonly describe: string; readonly group?: string }>>;
+  /** Protocols by name; one that the study cannot have says why. */
+  readonly protocols?: Readonly<Partial<Record<string, ProtocolText | { readonly doesNotApply: string }>>>;
+}
+
+/** What a report needs to know of a protocol. */
+export interface ProtocolText {
+  /** One sentence. */
+  readonly describe: string;
+  /** Labels that the test is scored on besides all of them. */
+  readonly commonLabels?: readonly string[];
+}
+
+/** A protocol of a study, where it has it. */
+export function protocolOf(study: StudyText | undefined, name: string): ProtocolText | undefined {
+  const protocol = study?.protocols?.[name];
+  return protocol === undefined || "doesNotApply" in protocol ? undefined : protocol;
 }
 
 /** A record with the predictions that its numbers follow from. */

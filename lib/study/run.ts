@@ -11,17 +11,18 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import * as tf from "@tensorflow/tfjs";
-import { loadAudio } from "../audio/load.ts";
+import type * as tf from "@tensorflow/tfjs";
 import type { BundleInfo, ExpectedAccuracy } from "../bundle.ts";
 import { writeBundle } from "../bundle_files.ts";
 import { corpora, indexCorpus, manifestHash } from "../corpora/mod.ts";
-import type { Engine } from "../engine/tf.ts";
+import { findVotes, type ListenerVotes } from "../corpora/votes.ts";
 import { createTrainer } from "../engine/mod.ts";
+import type { Engine } from "../engine/tf.ts";
 import { UsageError } from "../errors.ts";
-import { recipe, recipeHash } from "../features/recipes.ts";
+import type { FeatureCache } from "../features/cache.ts";
+import { recipeHash } from "../features/recipes.ts";
 import { canonicalJson, sha256Hex } from "../io.ts";
-import { stream } from "../random.ts";
+import { RandomState, stream } from "../random.ts";
 import { gatherEnvironment, gitCommit, lockHash } from "../results/environment.ts";
 import {
   type FoldPart,
@@ -37,11 +38,24 @@ import {
 } from "../results/record.ts";
 import { checkFolds, type Fold, splitHash } from "../split/mod.ts";
 import { checkpointFile } from "../training/checkpoint.ts";
-import { applyScaler, type Dataset, fitScaler, type Scaler, stack, take, takeRows } from "../training/dataset.ts";
+import { applyScaler, type Dataset, fitScaler, type Scaler, take, takeRows } from "../training/dataset.ts";
 import { evaluatePredictions, mostProbable, type PredictionRow } from "../training/evaluate.ts";
 import { type EpochLog, fit } from "../training/train.ts";
-import type { ManifestRow, NdArray } from "../types.ts";
-import type { Protocol, ProtocolName, Study, Variant } from "./declare.ts";
+import type { ManifestRow } from "../types.ts";
+import {
+  applies,
+  type DoesNotApply,
+  type Example,
+  type Protocol,
+  type ProtocolName,
+  type Study,
+  type StudySpeaker,
+  type Variant,
+} from "./declare.ts";
+import { expand, oversampleTraining, withDuplicates } from "./examples.ts";
+import { inputIdentity, inputOf, type ResolvedInput, type StudyFeatures, studyFeatures } from "./features.ts";
+import { scoreListeners } from "./listeners.ts";
+import { applyPretrained, type LayerWeights, loadPretrained } from "./pretrained.ts";
 
 /** How to prepare the data of a study. */
 export interface PrepareOptions {
@@ -51,7 +65,9 @@ export interface PrepareOptions {
   readonly fraction?: number | undefined;
   /** Go on when recordings are missing; recorded. */
   readonly allowIncomplete?: boolean | undefined;
-  /** Is told how many recordings are done. */
+  /** Where features are kept; `true` for the default folder; default nowhere. */
+  readonly cache?: FeatureCache | boolean | undefined;
+  /** Is told how many recordings are found and hashed. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -59,20 +75,26 @@ export interface PrepareOptions {
 export interface Prepared {
   /** The study. */
   readonly study: Study;
-  /** Its recordings in label order, then by key: the order of the original's folders. */
+  /** Folder with the corpora. */
+  readonly dir: string;
+  /** Its recordings, in label order or corpus by corpus, then by key: the order of the original's folders. */
   readonly rows: readonly ManifestRow[];
-  /** Unscaled features `[n, …inputShape]`. */
-  readonly x: NdArray;
   /** Class index of each recording. */
   readonly y: Int32Array;
+  /** All speakers of the study, those too of whom the fraction holds nothing. */
+  readonly speakers: readonly StudySpeaker[];
   /** Hash of the manifest. */
   readonly manifest: string;
   /** Keys of recordings that a complete corpus would have. */
   readonly missing: readonly string[];
   /** Share of the recordings used. */
   readonly fraction: number;
-  /** Seconds spent on features. */
-  readonly seconds: number;
+  /** Votes of listeners, where a corpus has them. */
+  readonly votes: ListenerVotes | null;
+  /** Where features are kept. */
+  readonly cache: FeatureCache | boolean | undefined;
+  /** The features extracted last, by what they follow from: runs share them. */
+  readonly memory: Map<string, StudyFeatures>;
 }
 
 /** What and how to run. */
@@ -93,10 +115,16 @@ export interface RunOptions {
   readonly fresh?: boolean | undefined;
   /** Where the model of the first fold goes as a bundle; default: nowhere. */
   readonly bundle?: string | undefined;
+  /** Weight file for a variant that starts from one. */
+  readonly weights?: string | undefined;
+  /** Take any weight file, not only the official one (tests). */
+  readonly allowAnyWeights?: boolean | undefined;
   /** Stops the run at the next step when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Receives one line when training cannot be compiled. */
+  /** Receives one line when training cannot be compiled, or features cannot be kept. */
   readonly onNotice?: ((line: string) => void) | undefined;
+  /** Is told how many recordings' features are there. */
+  readonly onFeatures?: ((done: number, total: number) => void) | undefined;
   /** Is told after each epoch. */
   readonly onEpoch?: ((log: EpochLog, fold: { name: string; index: number; count: number }) => void) | undefined;
 }
@@ -120,41 +148,65 @@ function drawFraction(rows: readonly ManifestRow[], label: (row: ManifestRow) =>
 }
 
 /**
- * Finds, checks and hashes a study's recordings and extracts their features.
+ * Finds, checks and hashes a study's recordings.
  *
  * @throws {CorpusError} when a corpus is missing or incomplete; {AudioError} when a recording cannot be read.
  */
 export async function prepare(study: Study, options: PrepareOptions): Promise<Prepared> {
-  const { dir, fraction = 1 } = options;
+  const { dir, fraction = 1, cache, onProgress } = options;
   const { rows: all, missing } = await indexCorpus(dir, {
     corpus: study.corpora,
     ...(study.speakers ? { speakers: study.speakers } : {}),
     allowIncomplete: options.allowIncomplete ?? false,
+    ...(onProgress ? { onProgress } : {}),
   });
   const labelled = all.filter((row) => study.label(row) !== null);
   const label = (row: ManifestRow): string => study.label(row)!;
   const drawn = fraction < 1 ? drawFraction(labelled, label, fraction) : labelled;
   const index = new Map(study.labels.map((name, i) => [name, i]));
-  const rows = [...drawn].sort((a, b) => index.get(label(a))! - index.get(label(b))! || (a.key < b.key ? -1 : 1));
-
-  const started = performance.now();
-  const features = recipe(study.recipe);
-  const arrays: NdArray[] = [];
-  for (const row of rows) {
-    const { data } = features.extract(await loadAudio(join(dir, row.path), features.load));
-    arrays.push({ data, shape: study.inputShape });
-    options.onProgress?.(arrays.length, rows.length);
-  }
+  const place = study.order === "corpus"
+    ? (row: ManifestRow) => study.corpora.indexOf(row.corpus)
+    : (row: ManifestRow) => index.get(label(row))!;
+  const rows = [...drawn].sort((a, b) => place(a) - place(b) || (a.key < b.key ? -1 : 1));
+  const speakers = new Map(labelled.map(({ speaker, corpus }) => [speaker, { speaker, corpus }]));
   return {
     study,
+    dir,
     rows,
-    x: stack(arrays),
     y: Int32Array.from(rows, (row) => index.get(label(row))!),
+    speakers: [...speakers.values()].sort((a, b) => a.speaker < b.speaker ? -1 : 1),
     manifest: manifestHash(rows),
     missing,
     fraction,
-    seconds: (performance.now() - started) / 1000,
+    votes: study.corpora.includes("crema-d") ? findVotes(dir) : null,
+    cache,
+    memory: new Map(),
   };
+}
+
+/** What {@linkcode featuresOf} needs to know of a run. */
+export type FeatureRequest =
+  & Pick<RunOptions, "variant" | "protocol" | "seed">
+  & Partial<Pick<RunOptions, "signal" | "onFeatures" | "onNotice">>;
+
+/**
+ * Features of a variant under a protocol, augmented copies as the seed draws them; kept in memory until others are asked
+ * for.
+ *
+ * @throws {AudioError} when a recording cannot be used.
+ */
+export async function featuresOf(prepared: Prepared, request: FeatureRequest): Promise<StudyFeatures> {
+  const { study, rows, dir, cache, memory } = prepared;
+  const { seed, signal, onFeatures, onNotice } = request;
+  const input = inputOf(study, findVariant(study, request.variant), request.protocol);
+  const name = inputIdentity(input, seed);
+  const there = memory.get(name);
+  if (there) return there;
+  // Only one set is held: two of study 001's augmented pictures would not fit.
+  memory.clear();
+  const made = await studyFeatures(rows, input, { dir, seed, cache, onProgress: onFeatures, onNotice, signal });
+  memory.set(name, made);
+  return made;
 }
 
 function find<T>(kind: string, name: string, all: Readonly<Record<string, T | undefined>>, study: Study): T {
@@ -169,8 +221,8 @@ export function findVariant(study: Study, name: string): Variant {
 }
 
 /** The protocol of that name, or a UsageError that lists what there is. */
-export function findProtocol(study: Study, name: string): Protocol {
-  return find("protocol", name, study.protocols as Record<string, Protocol>, study);
+export function findProtocol(study: Study, name: string): Protocol | DoesNotApply {
+  return find("protocol", name, study.protocols as Record<string, Protocol | DoesNotApply>, study);
 }
 
 /** Highest resident memory of this process so far, MiB. */
@@ -183,42 +235,103 @@ interface Plan {
   readonly id: RunId;
   readonly variant: Variant;
   readonly protocol: Protocol;
+  readonly input: ResolvedInput;
   readonly epochs: number;
+  /** The table that the folds' row numbers count. */
+  readonly examples: readonly Example[];
   readonly folds: readonly Fold[];
   readonly split: string;
   readonly config: Readonly<Record<string, unknown>>;
+  readonly pretrained: LayerWeights | null;
   /** Hash of all that decides the run's numbers. */
   readonly identity: string;
 }
 
-function planRun(prepared: Prepared, options: RunOptions): Plan {
-  const { study, rows, manifest, fraction, missing } = prepared;
+/** Whether a variant's callbacks watch validation rows. */
+export function needsValidation({ plan }: Variant): boolean {
+  const watched = [plan.earlyStopping?.monitor, plan.reduceOnPlateau?.monitor, plan.keepBest];
+  return watched.some((monitor) => monitor?.startsWith("val"));
+}
+
+/** The order in which the rows of a table whose split was not seeded are shuffled first, as study 001 did. */
+export function seededOrder(seed: number, n: number): number[] {
+  return [...stream(seed, "split", "order").permutation(n)];
+}
+
+/** The rows and folds of one run. */
+export interface RunTable {
+  /** All rows. */
+  readonly examples: readonly Example[];
+  /** Folds of them; a training row that was drawn to fill up its class stands there again. */
+  readonly folds: readonly Fold[];
+}
+
+/**
+ * Draws the table and the folds of a run.
+ *
+ * @throws {UsageError} when a variant or protocol is unknown, does not apply, or the recordings are too few for it.
+ */
+export function tableOf(prepared: Prepared, run: Pick<RunOptions, "variant" | "protocol" | "seed">): RunTable {
+  const { study, rows, speakers } = prepared;
+  const { seed } = run;
+  const variant = findVariant(study, run.variant), protocol = findProtocol(study, run.protocol);
+  if (!applies(protocol)) {
+    throw new UsageError(`Study ${study.id}: ${run.protocol} does not apply, ${protocol.doesNotApply}.`);
+  }
+  const classOf = (example: Example): number => study.labels.indexOf(example.label);
+  const when = variant.oversample ? protocol.oversample ?? "training" : null;
+  let examples = expand(rows, (row) => study.label(row)!, variant.copies?.of.length ?? 0);
+  if (when === "before-split" || when === "both") {
+    examples = withDuplicates(examples, classOf, new RandomState(42), seededOrder(seed, examples.length));
+  }
+  let folds = protocol.folds(examples, {
+    seed,
+    variant: run.variant,
+    needsValidation: needsValidation(variant),
+    speakers,
+  });
+  checkFolds(folds, examples.length);
+  if (when === "training" || when === "both") {
+    folds = oversampleTraining(folds, examples.map(classOf), (fold) => stream(seed, "oversample", fold));
+  }
+  return { examples, folds };
+}
+
+async function planRun(prepared: Prepared, options: RunOptions): Promise<Plan> {
+  const { study, manifest, fraction, missing } = prepared;
+  const { examples, folds } = tableOf(prepared, options);
   const variant = findVariant(study, options.variant);
-  const protocol = findProtocol(study, options.protocol);
+  const protocol = findProtocol(study, options.protocol) as Protocol;
+  const input = inputOf(study, variant, options.protocol);
   const id: RunId = { study: study.id, protocol: options.protocol, variant: options.variant, seed: options.seed };
   const epochs = options.epochs ?? variant.plan.epochs;
-  const { earlyStopping, reduceOnPlateau, keepBest } = variant.plan;
-  const watched = [earlyStopping?.monitor, reduceOnPlateau?.monitor, keepBest];
-  const folds = protocol.folds(rows, {
-    seed: options.seed,
-    variant: options.variant,
-    needsValidation: watched.some((monitor) => monitor?.startsWith("val")),
-  });
-  checkFolds(folds, rows.length);
-  const split = splitHash(folds, rows.map((row) => row.key));
-  const features = recipe(study.recipe);
+  const split = splitHash(folds, examples.map(({ key, copy }) => copy === 0 ? key : `${key} ${copy}`));
+  const pretrained = variant.pretrained
+    ? await loadPretrained(variant.pretrained, {
+      path: options.weights,
+      results: [options.out, join(ROOT, "results")],
+      allowAnyFile: options.allowAnyWeights,
+    })
+    : null;
+  const { features, copies } = input;
   const config = {
     describe: variant.describe,
     protocol: protocol.describe,
     features: { recipe: features.name, hash: recipeHash(features), ...features.parameters },
-    scaler: { kind: study.scaler, rows: protocol.scalerRows },
+    scaler: { kind: input.scaler, rows: protocol.scalerRows },
+    ...(copies
+      ? { copies: { describe: copies.describe, of: copies.of.map(({ name, version }) => `${name} ${version}`) } }
+      : {}),
+    ...(variant.oversample ? { oversample: protocol.oversample ?? "training" } : {}),
+    ...(variant.batch ? { batch: variant.batch.describe } : {}),
+    ...(pretrained ? { pretrained: { describe: variant.pretrained!.describe, sha256: pretrained.sha256 } } : {}),
     optimizer: variant.optimizer,
     plan: { ...variant.plan, epochs },
     labels: study.labels,
     ...(missing.length > 0 ? { missing } : {}),
   };
   const identity = sha256Hex(canonicalJson({ id, config, manifest, split, fraction }));
-  return { id, variant, protocol, epochs, folds, split, config, identity };
+  return { id, variant, protocol, input, epochs, examples, folds, split, config, pretrained, identity };
 }
 
 /**
@@ -231,26 +344,20 @@ export async function runStudy(
   prepared: Prepared,
   options: RunOptions,
 ): Promise<{ readonly record: RunRecord; readonly kept: boolean }> {
-  const plan = planRun(prepared, options);
-  const { study, rows } = prepared;
+  const plan = await planRun(prepared, options);
+  const { study } = prepared;
   if (!options.fresh && hasRunRecord(options.out, plan.id)) {
     const record = readRunRecord(recordPath(options.out, plan.id));
     checkSame(record, prepared, plan, options.out);
     if (!options.bundle || existsSync(options.bundle)) return { record, kept: true };
   }
-  const parts: FoldPart[] = readFolds(options.out, plan.id, plan.identity);
-  for (const [index, fold] of plan.folds.entries()) {
-    const bundle = index === 0 ? options.bundle : undefined;
-    if (parts.some((part) => part.fold.fold === index) && !bundle) continue;
-    const part = await runFold(prepared, plan, { ...options, bundle }, fold, index);
-    if (plan.folds.length > 1) writeFold(options.out, plan.id, plan.identity, part);
-    parts.push(part);
-  }
-  parts.sort((a, b) => a.fold.fold - b.fold.fold);
+  const parts = await runParts(prepared, plan, options, () => true);
   const { folds, predictions, seconds } = mergeFolds(parts);
-  const speakersOf = (indices: readonly number[]): number => new Set(indices.map((i) => rows[i]!.speaker)).size;
+  const speakersOf = (indices: readonly number[]): number =>
+    new Set(indices.map((i) => plan.examples[i]!.speaker)).size;
   const count = (part: "train" | "validation" | "test"): number => plan.folds.reduce((n, f) => n + f[part].length, 0);
   const claim = study.claims.find((each) => each.variant === options.variant);
+  const listeners = scoreListeners(prepared.votes, predictions.rows);
   const record = writeRunRecord(options.out, {
     ...plan.id,
     claim: claim ? { accuracy: claim.accuracy, n: claim.n, source: claim.source } : null,
@@ -264,17 +371,63 @@ export async function runStudy(
     epochs: plan.epochs,
     counts: {
       train: count("train"),
-      validation: count("validation"),
+      validation: count(plan.protocol.validatesOnTest ? "test" : "validation"),
       test: count("test"),
       speakersTrain: speakersOf(plan.folds.flatMap((fold) => fold.train)),
       speakersTest: speakersOf(plan.folds.flatMap((fold) => fold.test)),
     },
     bySpeaker: plan.protocol.bySpeaker,
     folds,
-    seconds: { ...seconds, features: prepared.seconds },
+    seconds,
     peakMemoryMb: peakMemoryMb(),
+    ...(listeners ? { listeners } : {}),
   }, predictions);
   return { record, kept: false };
+}
+
+/**
+ * Runs some folds of a run and keeps them: a long run can be made in parts, and `runStudy` puts them together.
+ *
+ * @param wanted Numbers of the folds, from 0.
+ * @returns how many of the run's folds are finished, of how many.
+ * @throws {UsageError} when the run has no such fold.
+ */
+export async function runFolds(
+  prepared: Prepared,
+  options: RunOptions,
+  wanted: readonly number[],
+): Promise<{ readonly done: number; readonly total: number }> {
+  const plan = await planRun(prepared, options);
+  const total = plan.folds.length;
+  const unknown = wanted.find((fold) => !(fold >= 0 && fold < total));
+  if (unknown !== undefined) {
+    throw new UsageError(`There is no fold ${unknown}; ${options.protocol} has ${total}, numbered from 0.`);
+  }
+  if (!options.fresh && hasRunRecord(options.out, plan.id)) {
+    checkSame(readRunRecord(recordPath(options.out, plan.id)), prepared, plan, options.out);
+    return { done: total, total };
+  }
+  return { done: (await runParts(prepared, plan, options, (fold) => wanted.includes(fold))).length, total };
+}
+
+/** The finished folds, and those that are wanted and had to be made, in order. */
+async function runParts(
+  prepared: Prepared,
+  plan: Plan,
+  options: RunOptions,
+  isWanted: (fold: number) => boolean,
+): Promise<FoldPart[]> {
+  const parts: FoldPart[] = options.fresh ? [] : readFolds(options.out, plan.id, plan.identity);
+  for (const [index, fold] of plan.folds.entries()) {
+    const bundle = index === 0 ? options.bundle : undefined;
+    const there = parts.findIndex((part) => part.fold.fold === index);
+    if (!isWanted(index) || (there >= 0 && !bundle)) continue;
+    const part = await runFold(prepared, plan, { ...options, bundle }, fold, index);
+    writeFold(options.out, plan.id, plan.identity, part);
+    if (there >= 0) parts.splice(there, 1);
+    parts.push(part);
+  }
+  return parts.sort((a, b) => a.fold.fold - b.fold.fold);
 }
 
 /** A record that stands where a run's would must be of that run: the same data, split and settings. */
@@ -300,51 +453,53 @@ async function runFold(
   fold: Fold,
   index: number,
 ): Promise<FoldPart> {
-  const { study, rows, x: raw, y } = prepared;
-  const scalerRows = plan.protocol.scalerRows === "all" ? raw : takeRows(raw, fold.train);
-  const scaler = fitScaler(study.scaler, scalerRows);
+  const { study } = prepared;
+  const { examples, variant, protocol } = plan;
+  const { x: raw, seconds: featureSeconds } = await featuresOf(prepared, options);
+  const classes = study.labels.length;
+  const y = new Int32Array(raw.shape[0]!);
+  for (const { feature, label } of examples) y[feature] = study.labels.indexOf(label);
+  // Rows of the table share features where one is the other's duplicate.
+  const featureRows = (rows: readonly number[]): Int32Array => Int32Array.from(rows, (row) => examples[row]!.feature);
+  const train = featureRows(fold.train), tested = protocol.validatesOnTest ? fold.test : fold.validation;
+  const scaler = fitScaler(plan.input.scaler, raw, protocol.scalerRows === "all" ? undefined : train);
   const data: Dataset = { x: applyScaler(scaler, raw), y };
-  const model = plan.variant.model({ classes: study.labels.length, seed: options.seed });
+  const model = variant.model({ classes, seed: options.seed });
+  if (plan.pretrained) applyPretrained(model, plan.pretrained);
   const trainer = createTrainer(model, {
-    optimizer: plan.variant.optimizer,
+    optimizer: variant.optimizer,
     seed: options.seed,
     onNotice: options.onNotice ?? (() => {}),
   });
-  const { protocol, variant, seed } = plan.id;
+  const { id: { protocol: protocolName, variant: variantName, seed } } = plan;
   const checkpoint = checkpointFile(
     join(
       options.out,
       ".checkpoints",
-      `${study.id}-${protocol}-${variant}-s${seed}-${index}-${plan.identity.slice(0, 8)}`,
+      `${study.id}-${protocolName}-${variantName}-s${seed}-${index}-${plan.identity.slice(0, 8)}`,
     ),
   );
   try {
     const started = performance.now();
-    const { history } = await fit(trainer, take(data, fold.train), { ...plan.variant.plan, epochs: plan.epochs }, {
+    const { batch } = variant;
+    const { history } = await fit(trainer, data, { ...variant.plan, epochs: plan.epochs }, {
       seed,
-      validation: fold.validation.length > 0 ? take(data, fold.validation) : undefined,
+      rows: train,
+      order: variant.order?.(seed, classes),
+      transform: batch && ((rows, rng) => batch.apply(rows, rng, classes)),
+      validation: tested.length > 0 ? take(data, featureRows(tested)) : undefined,
       checkpoint,
       identity: `${plan.identity} ${index}`,
       signal: options.signal,
       onEpoch: (log) => options.onEpoch?.(log, { name: fold.name, index, count: plan.folds.length }),
     });
-    const trained = performance.now();
-    const { data: p } = await trainer.predict(takeRows(data.x, fold.test));
-    const classes = study.labels.length;
+    const ended = performance.now();
+    const { data: p } = await trainer.predict(takeRows(data.x, featureRows(fold.test)));
     const predictions = fold.test.map((row, i): PredictionRow => {
-      const { key, speaker } = rows[row]!;
+      const { key, copy, speaker, label } = examples[row]!;
       const probabilities = p.slice(i * classes, (i + 1) * classes);
       const prediction = mostProbable(probabilities, study.labels);
-      return {
-        key,
-        parent: key,
-        copy: 0,
-        speaker,
-        fold: index,
-        truth: study.labels[y[row]!]!,
-        prediction,
-        probabilities,
-      };
+      return { key, parent: key, copy, speaker, fold: index, truth: label, prediction, probabilities };
     });
     const evaluated = performance.now();
     if (options.bundle) await saveBundle(prepared, plan, options, scaler, model, predictions);
@@ -352,7 +507,12 @@ async function runFold(
     return {
       fold: { fold: index, name: fold.name, history },
       predictions: { labels: study.labels, rows: predictions },
-      seconds: { features: 0, train: (trained - started) / 1000, evaluate: (evaluated - trained) / 1000 },
+      seconds: {
+        // The same features serve all folds: they count once.
+        features: index === 0 ? featureSeconds : 0,
+        train: (ended - started) / 1000,
+        evaluate: (evaluated - ended) / 1000,
+      },
     };
   } finally {
     trainer.dispose();
@@ -368,7 +528,7 @@ async function saveBundle(
   model: tf.LayersModel,
   predictions: readonly PredictionRow[],
 ): Promise<void> {
-  const features = recipe(study.recipe);
+  const { features } = plan.input;
   const own = evaluatePredictions({ labels: study.labels, rows: predictions }, plan.protocol);
   const expected: ExpectedAccuracy[] = [
     { protocol: plan.id.protocol, accuracy: own.accuracy, interval: own.interval.accuracy, n: own.n },
@@ -384,7 +544,7 @@ async function saveBundle(
     format: "serlab-bundle",
     version: 1,
     name: `${study.id}-${plan.id.variant}`,
-    features: { recipe: features.name, hash: recipeHash(features), shape: study.inputShape },
+    features: { recipe: features.name, hash: recipeHash(features), shape: plan.input.inputShape },
     scaler,
     labels: study.labels,
     provenance: {

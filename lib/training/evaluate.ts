@@ -70,6 +70,15 @@ export interface Metrics {
   readonly classes: readonly ClassScores[];
   /** Counts by true and predicted label, in the order of the model's labels. */
   readonly confusion: ConfusionMatrix;
+  /** The same by corpus, where rows of several were tested. */
+  readonly corpora?: readonly CorpusMetrics[];
+}
+
+/** Scores of the rows of one corpus. */
+export interface CorpusMetrics
+  extends Pick<Metrics, "n" | "recordings" | "speakers" | "accuracy" | "uar" | "macroF1" | "interval"> {
+  /** The corpus: what stands before the `/` in the recordings' keys. */
+  readonly corpus: string;
 }
 
 /** Options of {@linkcode evaluatePredictions}. */
@@ -153,6 +162,35 @@ export function evaluatePredictions(predictions: Predictions, options: EvaluateO
   const fault = predictionsFault(predictions);
   if (fault !== null) throw new RangeError(`${fault}.`);
   const { labels, rows } = predictions;
+  const corpusOf = (row: PredictionRow): string => row.parent.slice(0, Math.max(0, row.parent.indexOf("/")));
+  const corpora = [...new Set(rows.map(corpusOf))].sort();
+  const byCorpus = corpora.length < 2 ? [] : corpora.map((corpus): CorpusMetrics => {
+    const own = metricsOf({ labels, rows: rows.filter((row) => corpusOf(row) === corpus) }, options);
+    const { n, recordings, speakers, accuracy, uar, macroF1, interval } = own;
+    return { corpus, n, recordings, speakers, accuracy, uar, macroF1, interval };
+  });
+  return { ...metricsOf(predictions, options), ...(byCorpus.length > 0 ? { corpora: byCorpus } : {}) };
+}
+
+/**
+ * Predictions as a model would make them that knows some labels only: rows of other labels are left out, probabilities
+ * are divided by their sum over the labels that are left.
+ *
+ * @param labels Some of the predictions' labels, in their order.
+ */
+export function restrictPredictions(predictions: Predictions, labels: readonly string[]): Predictions {
+  const kept = labels.map((label) => predictions.labels.indexOf(label));
+  if (kept.includes(-1)) throw new RangeError(`labels: there is no ${labels[kept.indexOf(-1)]}.`);
+  const rows = predictions.rows.filter((row) => labels.includes(row.truth)).map((row): PredictionRow => {
+    const chosen = kept.map((i) => row.probabilities[i]!);
+    const sum = chosen.reduce((a, b) => a + b, 0);
+    const probabilities = Float32Array.from(chosen, (p) => sum > 0 ? p / sum : 1 / chosen.length);
+    return { ...row, probabilities, prediction: mostProbable(probabilities, labels) };
+  });
+  return { labels, rows };
+}
+
+function metricsOf({ labels, rows }: Predictions, options: EvaluateOptions): Metrics {
   const truth = rows.map((row) => row.truth);
   const confusion = confusionMatrix(truth, rows.map((row) => row.prediction), { labels });
   const { n, accuracy, uar, macro, weighted, classes } = scores(confusion);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { demo } from "../../experiments/demo.ts";
 import { encodeWav } from "../../lib/audio/mod.ts";
 import { decodeNpy } from "../../lib/npy.ts";
-import { runStudy } from "../../lib/study/run.ts";
+import { featuresOf, runStudy } from "../../lib/study/run.ts";
 import { engine } from "../engine/engine_for_tests.ts";
 import { prepareSmall, smallCorpus, temporaryFolder } from "../study/small.ts";
 import { hasStack, root, serlab, start } from "./run_cli.ts";
@@ -116,7 +116,8 @@ Deno.test("features writes one .npy a file, the same as the recipe gives, and go
   assert.equal(readdirSync(out).length, 1, "nothing half-written beside it");
   const { shape, data } = decodeNpy(readFileSync(join(out, name!)), name!);
   assert.deepEqual(shape, [64, 64]);
-  assert.deepEqual(data, prepared.x.data.slice(0, 4096));
+  const { x } = await featuresOf(prepared, { variant: "cnn", protocol: "clean", seed: 0 });
+  assert.deepEqual(data, x.data.slice(0, 4096));
 });
 
 Deno.test("a backend that is not there is an error when asked for; unasked, wasm says how to get native", async () => {
