@@ -72,6 +72,10 @@ export function smallMultiples(figures: readonly Figure[], options: SmallMultipl
   const next = { x: 1, y: 1 };
   const heatmaps = figures.flatMap((f) => f.data.filter((t): t is HeatmapTrace => t.type === "heatmap"));
   const zmin = Math.min(...heatmaps.map((t) => t.zmin)), zmax = Math.max(...heatmaps.map((t) => t.zmax));
+  const ranges = {
+    x: shareX ? commonRange(figures, "xaxis") : undefined,
+    y: shareY ? commonRange(figures, "yaxis") : undefined,
+  };
   let scaled = false;
   figures.forEach((figure, i) => {
     const column = i % columns, row = Math.floor(i / columns);
@@ -103,6 +107,7 @@ export function smallMultiples(figures: readonly Figure[], options: SmallMultipl
         anchor: (rename.get(spec.anchor ?? (letter === "x" ? "y" : "x")) ?? (letter === "x" ? "y" : "x")) as
           | XAxisId
           | YAxisId,
+        ...(shared && ranges[letter] ? { range: ranges[letter] } : {}),
         ...(shared && i > 0 ? { matches: letter as XAxisId | YAxisId } : {}),
         ...(shared && !outer ? { showticklabels: false } : title ? { title } : {}),
       };
@@ -171,6 +176,16 @@ export function smallMultiples(figures: readonly Figure[], options: SmallMultipl
       ...axes,
     } as Layout,
   };
+}
+
+/** A range that holds the ranges of all figures; none when one of them leaves it open, or they run both ways. */
+function commonRange(figures: readonly Figure[], key: "xaxis" | "yaxis"): readonly [number, number] | undefined {
+  const ranges = figures.map((figure) => figure.layout[key]?.range);
+  if (ranges.some((range) => range === undefined)) return undefined;
+  const [starts, ends] = [ranges.map((range) => range![0]), ranges.map((range) => range![1])];
+  if (ranges.every((range) => range![0] <= range![1])) return [Math.min(...starts), Math.max(...ends)];
+  if (ranges.every((range) => range![0] >= range![1])) return [Math.max(...starts), Math.min(...ends)];
+  return undefined;
 }
 
 function firstLine(text: string): string {

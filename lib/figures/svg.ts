@@ -135,7 +135,7 @@ class Drawing {
 
   toString(): string {
     const { layout } = this.#figure;
-    const title = plainText(layout.title?.text ?? "") || "Figure";
+    const title = plainText(layout.title?.text ?? "", ": ") || "Figure";
     const description = layout.meta?.description ?? describe(this.#figure, this.#axes);
     const id = this.#id;
     this.#ground();
@@ -1089,7 +1089,7 @@ function describe(figure: Figure, axes: ReadonlyMap<string, AxisState>): string 
   const series = [...new Set(figure.data.flatMap((t) => t.name !== undefined ? [t.name] : []))];
   return [
     `${parts.join(", ")}.`,
-    titles.length ? `Axes: ${titles.map(plainText).join("; ")}.` : "",
-    series.length ? `Shown: ${series.map(plainText).join(", ")}.` : "",
+    titles.length ? `Axes: ${titles.map((t) => plainText(t)).join("; ")}.` : "",
+    series.length ? `Shown: ${series.map((t) => plainText(t)).join(", ")}.` : "",
   ].filter(Boolean).join(" ");
 }

@@ -75,9 +75,9 @@ export function parseText(text: string): Span[][] {
   return lines;
 }
 
-/** The text without tags, lines joined by a space. */
-export function plainText(text: string): string {
-  return parseText(text).map((line) => line.map((span) => span.text).join("")).join(" ");
+/** The text without tags, its lines joined. */
+export function plainText(text: string, between = " "): string {
+  return parseText(text).map((line) => line.map((span) => span.text).join("")).join(between);
 }
 
 /** Share of the font size that a lowered or raised span has. */

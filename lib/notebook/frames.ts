@@ -3,7 +3,7 @@
  *
  * danfojs-node 1.1.2 needs no native addon: although its package names tfjs-node, its code loads plain
  * `@tensorflow/tfjs`, and no kernel is run by loading it. So tables work whether or not native TensorFlow is installed,
- * and they share the tf.js of the rest of serlab. Loading takes about 0.4 s.
+ * and they share the tf.js of the rest of serlab. Loading takes about half a second.
  *
  * @module
  */

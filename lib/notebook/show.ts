@@ -25,7 +25,7 @@ export const PLOTLY_MIME = "application/vnd.plotly.v1+json";
  * ```
  */
 export function show(figure: Figure): Displayable {
-  const title = plainText(figure.layout.title?.text ?? "") || "Figure";
+  const title = plainText(figure.layout.title?.text ?? "", ": ") || "Figure";
   return displayable({
     [PLOTLY_MIME]: { data: figure.data, layout: figure.layout, config: { responsive: true, displaylogo: false } },
     "image/svg+xml": renderSvg(figure),

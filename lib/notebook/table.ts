@@ -111,7 +111,9 @@ function html(
     }</tr>`
   );
   const title = caption
-    ? `<caption style="text-align:left;padding:4px 12px;font-weight:600">${escapeHtml(caption)}</caption>`
+    ? `<caption style="text-align:left;padding:4px 12px;font-weight:600;white-space:nowrap">${
+      escapeHtml(caption)
+    }</caption>`
     : "";
   const foot = rest ? `<div style="padding:4px 12px;opacity:0.75">${rest}</div>` : "";
   return `<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">${title}` +

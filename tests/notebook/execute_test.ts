@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import {
+  executeNotebook,
+  joined,
+  type Notebook,
+  notebookFiles,
+  notebookHtml,
+  writeKernelspec,
+} from "../../lib/notebook/execute.ts";
+import { PLOTLY_MIME } from "../../lib/notebook/mod.ts";
+import { ensureTool } from "../../lib/setup/tools.ts";
+
+const jupyter = await ensureTool("jupyter", { install: false });
+const browser = await ensureTool("chromium", { install: false });
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const realCorpora = join(root, "..", "shared", "corpora");
+const explore = join(root, "notebooks", "01_explore.ipynb");
+
+const stored = (path: string) => JSON.parse(readFileSync(path, "utf8")) as Notebook;
+const outputs = (notebook: Notebook) => notebook.cells.flatMap((cell) => cell.outputs ?? []);
+
+/** What every executed notebook must be like. */
+function assertSound(notebook: Notebook, figures: number): void {
+  const code = notebook.cells.filter((cell) => cell.cell_type === "code");
+  assert.deepEqual(code.map((cell) => cell.execution_count), code.map((_, i) => i + 1));
+  for (const output of outputs(notebook)) {
+    assert.notEqual(output.output_type, "error");
+    assert.notEqual(output.name, "stderr", joined(output.text));
+  }
+  for (const cell of code) assert.ok((cell.outputs ?? []).length > 0, `cell ${cell.id} shows something`);
+  const drawn = outputs(notebook).filter((output) => output.data?.[PLOTLY_MIME] !== undefined);
+  assert.equal(drawn.length, figures);
+  for (const { data } of drawn) {
+    const plotly = data![PLOTLY_MIME] as { data: unknown[]; layout: { title: { text: string } } };
+    assert.ok(plotly.data.length > 0);
+    const svg = joined(data!["image/svg+xml"] as string | string[]);
+    assert.ok((svg.match(/<(path|rect|circle|image)\b/g) ?? []).length > 8, plotly.layout.title.text);
+    assert.ok(!/NaN|undefined/.test(svg));
+  }
+}
+
+/** Text with its numbers taken out, and the numbers. */
+function split(text: string): { words: string; numbers: number[] } {
+  const numbers: number[] = [];
+  const words = text.replace(/[−-]?\d+(?:\.\d+)?/g, (n) => {
+    numbers.push(Number(n.replace("−", "-")));
+    return "#";
+  }).replace(/ +/g, " ");
+  return { words, numbers };
+}
+
+Deno.test({
+  name: "01_explore runs on synthetic audio, and its stored outputs are those of its code [jupyter]",
+  ignore: !jupyter.available,
+  fn: async () => {
+    const { notebook, seconds } = await executeNotebook(explore, { env: { SERLAB_CORPORA: "", SERLAB_SEED: "0" } });
+    assertSound(notebook, 9);
+    assert.ok(seconds < 30, `${seconds} s`);
+    const kept = stored(explore);
+    assertSound(kept, 9);
+    const texts = (n: Notebook) =>
+      outputs(n).map((o) => joined((o.text ?? o.data?.["text/plain"]) as string | string[]));
+    const [now, before] = [texts(notebook).map(split), texts(kept).map(split)];
+    assert.deepEqual(now.map((t) => t.words), before.map((t) => t.words), "run: deno task notebooks --write");
+    // Rounding may differ a little from machine to machine.
+    now.forEach(({ numbers }, i) =>
+      numbers.forEach((n, k) => {
+        const m = before[i]!.numbers[k]!;
+        assert.ok(
+          Math.abs(n - m) <= 0.02 + 0.02 * Math.abs(m),
+          `${n} against the stored ${m}: deno task notebooks --write`,
+        );
+      })
+    );
+  },
+});
+
+Deno.test("stored notebooks are small, name no folder of a machine, and have short cells", () => {
+  assert.ok(notebookFiles().includes(explore));
+  for (const path of notebookFiles()) {
+    const text = readFileSync(path, "utf8");
+    assert.ok(text.length < 1_500_000, `${path}: ${text.length} bytes`);
+    const plain = text.replace(/base64,[A-Za-z0-9+/=]+/g, "");
+    assert.doesNotMatch(plain, /file:\/\/\/|\/(?:home|root|Users|tmp|work)\/|[A-Z]:\\\\/, path);
+    for (const cell of stored(path).cells.filter((c) => c.cell_type === "code")) {
+      assert.ok(joined(cell.source).split("\n").length < 20, `${path}: cell ${cell.id} is long`);
+    }
+  }
+});
+
+Deno.test({
+  name:
+    "a missing corpus folder is told, and the notebook goes on with synthetic speech and says so in its titles [jupyter]",
+  ignore: !jupyter.available,
+  fn: async () => {
+    const env = { SERLAB_CORPORA: "no/such/folder", SERLAB_SEED: "7" };
+    const { notebook } = await executeNotebook(explore, { env });
+    assertSound(notebook, 9);
+    const said = joined(outputs(notebook)[0]!.text);
+    assert.match(said, /^no\/such\/folder: .*no such file or folder.*Going on with synthetic speech, seed 7/);
+    for (const { data } of outputs(notebook)) {
+      const figure = data?.[PLOTLY_MIME] as { layout: { title: { text: string } } } | undefined;
+      if (figure) assert.match(figure.layout.title.text, /synthetic speech, seed 7/);
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "01_explore runs on real corpora and finds CREMA-D's double labels and its silent file [jupyter] (../shared/corpora)",
+  ignore: !jupyter.available || !existsSync(join(realCorpora, "RAVDESS")),
+  fn: async () => {
+    const { notebook } = await executeNotebook(explore, { env: { SERLAB_CORPORA: realCorpora } });
+    assertSound(notebook, 9);
+    const findings = String(
+      joined(notebook.cells.find((c) => c.id === "survey")!.outputs!.at(-1)!.data!["text/plain"] as string | string[]),
+    );
+    assert.match(findings, /1006_TIE_HAP_XX = crema-d\/1006_TIE_NEU_XX/);
+    assert.match(findings, /1017_IWW_ANG_XX = crema-d\/1017_IWW_FEA_XX/);
+    assert.match(findings, /1076_MTI_SAD_XX\s+Every sample is zero/);
+  },
+});
+
+function notebookOf(sources: readonly string[]): string {
+  const cells = sources.map((source, i) => ({
+    cell_type: "code",
+    id: `cell-${i}`,
+    metadata: {},
+    source,
+    outputs: [],
+    execution_count: null,
+  }));
+  return JSON.stringify({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
+}
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "serlab-test-"));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+Deno.test({
+  name: "no output is lost or put under another cell, however fast the cells follow each other [jupyter]",
+  ignore: !jupyter.available,
+  fn: () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "fast.ipynb");
+      const sources = Array.from({ length: 40 }, (_, i) =>
+        i % 2
+          ? `console.log("stream ${i}"); "result ${i}"`
+          : `({ [Symbol.for("Jupyter.display")]: () => ({ "text/plain": "result ${i}" }) })`);
+      writeFileSync(path, notebookOf(sources));
+      const { notebook } = await executeNotebook(path, { write: true });
+      notebook.cells.forEach((cell, i) => {
+        const result = cell.outputs!.find((o) =>
+          o.output_type === "execute_result"
+        );
+        assert.match(joined(result!.data!["text/plain"] as string | string[]), new RegExp(`result ${i}\\b`));
+        const streams = cell.outputs!.filter((o) => o.output_type === "stream").map((o) => joined(o.text));
+        assert.deepEqual(streams, i % 2 ? [`stream ${i}\n`] : []);
+        assert.equal(cell.execution_count, i + 1);
+      });
+      assert.deepEqual(stored(path), notebook);
+    }),
+});
+
+Deno.test({
+  name:
+    "a cell that fails, a slow one, and a stored path of this machine are one line each, and nothing is written [jupyter]",
+  ignore: !jupyter.available,
+  fn: () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "bad.ipynb");
+      const cases: [readonly string[], RegExp, number][] = [
+        [
+          ["1", "throw new TypeError('no such thing')", "2"],
+          /bad\.ipynb: code cell 2 failed, TypeError: no such thing\.$/,
+          60,
+        ],
+        [
+          ["for (;;) await new Promise((done) => setTimeout(done, 50));"],
+          /code cell 1 failed, it took longer than 2 s\.$/,
+          2,
+        ],
+        [["Deno.cwd()"], /is not stored, an output of cell 1 names the folder/, 60],
+      ];
+      for (const [sources, message, timeoutSec] of cases) {
+        const before = notebookOf(sources);
+        writeFileSync(path, before);
+        await assert.rejects(executeNotebook(path, { write: true, timeoutSec }), { name: "NotebookError", message });
+        assert.equal(readFileSync(path, "utf8"), before);
+      }
+    }),
+});
+
+Deno.test({
+  name: "what is not a notebook is refused by name [jupyter]",
+  ignore: !jupyter.available,
+  fn: () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "x.ipynb");
+      await assert.rejects(executeNotebook(path), { name: "FormatError", message: /x\.ipynb: cannot be read/ });
+      for (const text of ["not json", "{}", '{"nbformat":3,"cells":[]}', "null"]) {
+        writeFileSync(path, text);
+        await assert.rejects(executeNotebook(path), { name: "FormatError", message: /x\.ipynb: is not a notebook/ });
+      }
+    }),
+});
+
+Deno.test("the kernelspec starts this very Deno and takes interrupts by message", () => {
+  const spec = JSON.parse(readFileSync(join(writeKernelspec(), "kernels", "deno", "kernel.json"), "utf8"));
+  assert.equal(spec.argv[0], Deno.execPath());
+  assert.equal(spec.interrupt_mode, "message");
+  assert.equal(spec.language, "typescript");
+});
+
+Deno.test({
+  name:
+    "01_explore as a page: no figure is blank, nothing overflows, no error, on a desk and on a phone [jupyter] [chromium]",
+  ignore: !jupyter.available || !browser.available,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: () =>
+    inFolder(async (folder) => {
+      const page = join(folder, "page.html");
+      writeFileSync(page, await notebookHtml(explore));
+      const launched = await chromium.launch({
+        executablePath: browser.available ? browser.path : "",
+        args: Deno.build.os === "linux" && Deno.uid() === 0 ? ["--no-sandbox"] : [],
+      });
+      try {
+        for (const [width, colorScheme] of [[1200, "light"], [390, "dark"]] as const) {
+          const tab = await launched.newPage({ viewport: { width, height: 900 }, colorScheme });
+          const problems: string[] = [];
+          tab.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+          tab.on("pageerror", (error) => problems.push(error.message));
+          tab.on("requestfailed", (request) => problems.push(request.url().slice(0, 80)));
+          await tab.goto(`file://${page}`);
+          const looks = await tab.evaluate(lookAtFigures);
+          assert.deepEqual(problems, []);
+          assert.equal(looks.figures.length, 9);
+          assert.ok(looks.pageWidth <= width, `the page is ${looks.pageWidth} pixels wide on ${width}`);
+          for (const figure of looks.figures) {
+            assert.ok(figure.alt.length > 20, "a figure says what it shows");
+            assert.ok(figure.right <= width, `${figure.alt.slice(0, 40)} ends at ${figure.right} of ${width}`);
+            assert.ok(figure.colors > 20, `${figure.alt.slice(0, 40)} has ${figure.colors} colours`);
+            assert.ok(figure.inked > 0.01, `${figure.alt.slice(0, 40)}: ${figure.inked} of it is drawn on`);
+            assert.equal(
+              figure.ground < 64,
+              colorScheme === "dark",
+              `${figure.alt.slice(0, 40)}: ground ${figure.ground}`,
+            );
+          }
+          assert.equal(looks.players, 8);
+          assert.ok(looks.seconds.every((s) => s > 1 && s < 2.1), looks.seconds.join());
+          await tab.close();
+        }
+      } finally {
+        await launched.close();
+      }
+    }),
+});
+
+/** Runs in the page: what the figures look like, pixel by pixel, and what the players hold. */
+async function lookAtFigures() {
+  // deno-lint-ignore no-explicit-any -- the page's own globals, which Deno's types do not have
+  const page = globalThis as any;
+  const figures = [];
+  for (const image of page.document.querySelectorAll(".jp-RenderedSVG img")) {
+    await image.decode();
+    const canvas = page.document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    const colors = new Map<number, number>();
+    for (let i = 0; i < data.length; i += 4) {
+      const color = (data[i] << 16) | (data[i + 1] << 8) | data[i + 2];
+      colors.set(color, (colors.get(color) ?? 0) + 1);
+    }
+    const ground = (data[0] + data[1] + data[2]) / 3;
+    const groundColor = (data[0] << 16) | (data[1] << 8) | data[2];
+    const inked = 1 - (colors.get(groundColor) ?? 0) / (data.length / 4);
+    const right = image.getBoundingClientRect().right as number;
+    figures.push({ alt: image.alt as string, colors: colors.size, inked, ground, right });
+  }
+  const audio = [...page.document.querySelectorAll("audio")];
+  await Promise.all(
+    // deno-lint-ignore no-explicit-any -- as above
+    audio.map((a: any) => a.readyState >= 1 || new Promise((ready) => a.addEventListener("loadedmetadata", ready))),
+  );
+  return {
+    figures,
+    players: audio.length,
+    // deno-lint-ignore no-explicit-any -- as above
+    seconds: audio.map((a: any) => a.duration as number),
+    pageWidth: page.document.documentElement.scrollWidth as number,
+  };
+}
