@@ -163,12 +163,15 @@ export async function* extractEach<R extends ExtractRow>(
     }
   };
 
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<"aborted">((resolve) => {
-    if (!signal) return;
-    stop = () => resolve("aborted");
-    signal.addEventListener("abort", stop, { once: true });
-  });
+  // Not Promise.race with one promise of the abort: that promise would keep every row's results until the end.
+  let interrupt: () => void = () => {};
+  const onAbort = (): void => interrupt();
+  const take = (slot: Promise<ExtractedRow<R>>): Promise<ExtractedRow<R>> =>
+    new Promise((resolve, reject) => {
+      interrupt = () => reject(signal!.reason);
+      slot.then(resolve, reject);
+    });
+  signal?.addEventListener("abort", onAbort);
   try {
     const window: Promise<ExtractedRow<R>>[] = [];
     let started = 0;
@@ -176,15 +179,12 @@ export async function* extractEach<R extends ExtractRow>(
       signal?.throwIfAborted();
       // A reorder buffer and a queue in one: rows are taken in order, whichever worker is first.
       while (started < rows.length && started - taken < WINDOW * Math.max(1, pool.size)) window.push(start(started++));
-      const done = await Promise.race([window.shift()!, aborted]);
-      if (done === "aborted") signal!.throwIfAborted();
-      else {
-        onProgress?.(taken + 1, rows.length);
-        yield done;
-      }
+      const done = await take(window.shift()!);
+      onProgress?.(taken + 1, rows.length);
+      yield done;
     }
   } finally {
-    if (stop) signal!.removeEventListener("abort", stop);
+    signal?.removeEventListener("abort", onAbort);
     pool.close();
   }
 }
