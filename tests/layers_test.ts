@@ -28,7 +28,13 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 
 // A bundle predicts in the browser: what predict.ts needs may import nothing of Deno or Node.
-const BROWSER_ENTRIES = ["lib/predict.ts", "lib/figures/mod.ts", "lib/audio/mod.ts", "lib/features/mod.ts"];
+const BROWSER_ENTRIES = [
+  "lib/predict.ts",
+  "lib/figures/mod.ts",
+  "lib/audio/mod.ts",
+  "lib/features/mod.ts",
+  "lib/augment/mod.ts",
+];
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder)).sort().flatMap((name) => {
