@@ -64,8 +64,12 @@ function polar(re: Float32Array, im: Float32Array, magnitudes: Float32Array, ang
     magnitudes[at + k] = magnitude;
     // Half the angle from the horizontal axis lies within a quarter turn: tan(φ/2) = y / (|z| + |x|).
     const half = y / (magnitude + Math.abs(x) + 1e-300), h = half * half;
-    const high = (((((a12 * h + a11) * h + a10) * h + a9) * h + a8) * h + a7) * h + a6;
-    const angle = 2 * half * ((((((high * h + a5) * h + a4) * h + a3) * h + a2) * h + a1) * h + a0);
+    // Estrin's order: shorter chains of dependent operations than Horner's.
+    const h2 = h * h, h4 = h2 * h2;
+    const low = (a0 + a1 * h) + (a2 + a3 * h) * h2;
+    const middle = (a4 + a5 * h) + (a6 + a7 * h) * h2;
+    const high = (a8 + a9 * h) + (a10 + a11 * h) * h2 + a12 * h4;
+    const angle = 2 * half * (low + middle * h4 + high * (h4 * h4));
     angles[at + k] = x < 0 ? (y < 0 ? -Math.PI : Math.PI) - angle : angle;
   }
 }
@@ -82,10 +86,12 @@ function rectangular(magnitudes: Float64Array, angles: Float32Array, re: Float32
     const halfTurns = Math.floor(angle * (1 / Math.PI) + 0.5);
     const x = (angle - halfTurns * PI_HIGH) - halfTurns * PI_LOW, s = x * x;
     const sign = 1 - 2 * (halfTurns & 1);
-    const sine = x * (1 + s * (-1 / 6 + s * (1 / 120 + s * (-1 / 5040 + s * (1 / 362880 + s *
-                        (-1 / 39916800 + s * (1 / 6227020800 + s * (-1 / 1307674368000))))))));
-    const cosine = 1 + s * (-1 / 2 + s * (1 / 24 + s * (-1 / 720 + s * (1 / 40320 + s * (-1 / 3628800 + s *
-                            (1 / 479001600 + s * (-1 / 87178291200 + s * (1 / 20922789888000))))))));
+    const s2 = s * s, s4 = s2 * s2;
+    const sine = x * ((1 - s * (1 / 6)) + (1 / 120 - s * (1 / 5040)) * s2 +
+      ((1 / 362880 - s * (1 / 39916800)) + (1 / 6227020800 - s * (1 / 1307674368000)) * s2) * s4);
+    const cosine = (1 - s * 0.5) + (1 / 24 - s * (1 / 720)) * s2 +
+      ((1 / 40320 - s * (1 / 3628800)) + (1 / 479001600 - s * (1 / 87178291200)) * s2) * s4 +
+      s4 * s4 * (1 / 20922789888000);
     const length = sign * magnitudes[k]!;
     re[k] = Math.fround(cosine) * length;
     im[k] = Math.fround(sine) * length;
