@@ -128,10 +128,26 @@ function traceAt(rows: number, { backend, model, exampleShape, classes, patches 
       });
     });
     return trace;
+  } catch (error) {
+    freeTape();
+    throw error;
   } finally {
     variables.forEach((variable, i) => {
       if (variable.dataId !== before[i]!.dataId) variable.assign(before[i]!);
     });
     tf.dispose(before);
   }
+}
+
+/** The part of tf.js's engine that records what a gradient needs. */
+interface Tape {
+  readonly state: { activeTape: { readonly saved: tf.Tensor[] }[] | null; readonly gradientDepth: number };
+}
+
+/** Frees what tf.js keeps for a gradient that was never finished: it does so itself only at the end of one. */
+function freeTape(): void {
+  const { state } = tf.engine() as unknown as Tape;
+  if (state.gradientDepth > 0) return; // we are inside someone's gradient: it is theirs
+  for (const node of state.activeTape ?? []) tf.dispose(node.saved);
+  state.activeTape = null;
 }

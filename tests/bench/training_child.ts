@@ -1,0 +1,146 @@
+/**
+ * serlab's side of the training bench: a process that training.ts starts and talks to, one JSON object a line.
+ *
+ * @module
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import process from "node:process";
+import type * as tf from "@tensorflow/tfjs";
+import { compile, NO_PATCHES, type Patches } from "../../lib/engine/compiled/mod.ts";
+import { createTrainer } from "../../lib/engine/mod.ts";
+import { type BackendName, startEngine } from "../../lib/engine/tf.ts";
+import { eagerTrainer, type Trainer } from "../../lib/engine/trainer.ts";
+import { fit } from "../../lib/training/train.ts";
+import type { NdArray } from "../../lib/types.ts";
+import { MODELS } from "./training_models.ts";
+
+const started = performance.timeOrigin;
+let trainer: Trainer;
+let model: tf.LayersModel;
+
+interface Build {
+  readonly name: string;
+  readonly backend?: BackendName;
+  readonly mode: "compiled" | "eager";
+  readonly patches?: "all" | "none" | Partial<Patches>;
+  readonly dropout?: boolean;
+}
+
+/** Highest resident memory so far, MB. */
+function peakMb(): number {
+  const status = Deno.build.os === "linux" ? readFileSync("/proc/self/status", "utf8") : "";
+  const kB = /VmHWM:\s+(\d+)/.exec(status)?.[1];
+  return kB ? Number(kB) / 1024 : Deno.memoryUsage().rss / 2 ** 20;
+}
+
+function read(path: string, shape: readonly number[]): NdArray {
+  return { data: new Float32Array(readFileSync(path).buffer.slice(0)), shape };
+}
+
+/** Each layer's weights in its own order, one after the other: as Keras has them too. */
+function layerWeights(): Float32Array {
+  const parts = model.layers.flatMap((layer) => layer.getWeights().map((w) => w.dataSync()));
+  const flat = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    flat.set(part, at);
+    at += part.length;
+  }
+  return flat;
+}
+
+const calls = {
+  async build({ name, backend, mode, patches, dropout = true }: Build) {
+    await startEngine({ backend });
+    const { make, optimizer } = MODELS[name]!;
+    model = make();
+    if (!dropout) {
+      for (const layer of model.layers) {
+        if (layer.getClassName() === "Dropout") (layer as unknown as { rate: number }).rate = 0;
+      }
+    }
+    const before = performance.now();
+    const chosen = patches === "none" ? NO_PATCHES : patches === "all" || !patches ? {} : patches;
+    trainer = mode === "eager"
+      ? eagerTrainer(model, { optimizer, seed: 1 })
+      : compile(model, { optimizer, seed: 1, patches: chosen });
+    return {
+      params: model.countParams(),
+      buildMs: performance.now() - before,
+      ...("statistics" in trainer ? { statistics: trainer.statistics } : {}),
+    };
+  },
+
+  async steps({ x, y, shape, classes, count, warm = 0 }: Steps) {
+    const rows = read(x, shape), targets = read(y, [shape[0]!, classes]);
+    const ms: number[] = [], losses: number[] = [];
+    for (let i = 0; i < warm + count; i++) {
+      const before = performance.now();
+      const { loss } = await trainer.trainOnBatch(rows, targets);
+      losses.push(loss);
+      if (i >= warm) ms.push(performance.now() - before);
+    }
+    return { ms, losses, peakMb: peakMb() };
+  },
+
+  async predict({ x, shape, count, warm = 0 }: Steps) {
+    const rows = read(x, shape), ms: number[] = [];
+    for (let i = 0; i < warm + count; i++) {
+      const before = performance.now();
+      await trainer.predict(rows, { batchSize: shape[0]! });
+      if (i >= warm) ms.push(performance.now() - before);
+    }
+    return { ms };
+  },
+
+  weights({ path }: { path: string }) {
+    trainer.pullWeights();
+    writeFileSync(path, new Uint8Array(layerWeights().buffer));
+    return {};
+  },
+
+  /** A whole training on made-up data, from this process's start. */
+  async fit({ name, rows, validation, epochs, batch }: Fit) {
+    await startEngine();
+    const { make, optimizer, shape, classes } = MODELS[name]!;
+    const size = shape.reduce((a, b) => a * b, 1);
+    const numbers = (n: number): Float32Array => {
+      const data = new Float32Array(n);
+      for (let i = 0; i < n; i++) data[i] = (i * 40_503 % 65_536) / 65_536 - 0.5;
+      return data;
+    };
+    const data = (n: number) => ({
+      x: { data: numbers(n * size), shape: [n, ...shape] },
+      y: Int32Array.from({ length: n }, (_, i) => i % classes),
+    });
+    const training = data(rows), held = validation ? data(validation) : undefined;
+    const own = createTrainer(make(), { optimizer, seed: 1 });
+    const { history } = await fit(own, training, { epochs, batchSize: batch }, { seed: 1, validation: held });
+    return { loss: history.at(-1)!.loss, seconds: (performance.timeOrigin + performance.now() - started) / 1000 };
+  },
+};
+
+interface Steps {
+  readonly x: string;
+  readonly y: string;
+  readonly shape: readonly number[];
+  readonly classes: number;
+  readonly count: number;
+  readonly warm?: number;
+}
+
+interface Fit {
+  readonly name: string;
+  readonly rows: number;
+  readonly validation?: number;
+  readonly epochs: number;
+  readonly batch: number;
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { do: name, ...call } = JSON.parse(line) as { do: keyof typeof calls };
+  const answer = await (calls[name] as (call: unknown) => unknown)(call);
+  console.log(JSON.stringify(answer));
+}
