@@ -6,7 +6,8 @@
 
 import { UsageError } from "../errors.ts";
 import type { Matrix } from "../types.ts";
-import { integerOption, matrixOf, rateOf, type SpectralInput } from "./input.ts";
+import { integerOption, matrixOf, rateOf, type SpectralInput, transpose } from "./input.ts";
+import { kernel } from "./kernel.ts";
 import { normalizeInPlace } from "./normalize.ts";
 import { type FrameSpectra, frameSpectra, type StftOptions } from "./spectrum.ts";
 
@@ -269,29 +270,30 @@ export function chromaOfFrames(spectra: FrameSpectra, sr: number, options: Chrom
   const nChroma = integerOption("nChroma", options.nChroma ?? 12, 1);
   const tuning = options.tuning ?? tuningOfFrames(spectra, sr, { binsPerOctave: nChroma });
   const filters = chromaFilters(sr, { ...options, nFft, tuning }).data;
-  const out = new Float32Array(nChroma * frames);
-  // Four classes at a time: one reading of the spectrum serves all, and their sums run side by side.
-  for (let c = 0; c < nChroma; c += 4) {
-    const f0 = c * bins, f1 = Math.min(c + 1, nChroma - 1) * bins;
-    const f2 = Math.min(c + 2, nChroma - 1) * bins, f3 = Math.min(c + 3, nChroma - 1) * bins;
-    for (let t = 0; t < frames; t++) {
-      const at = t * bins;
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-      for (let k = 0; k < bins; k++) {
-        const x = data[at + k]!;
-        s0 += filters[f0 + k]! * x;
-        s1 += filters[f1 + k]! * x;
-        s2 += filters[f2 + k]! * x;
-        s3 += filters[f3 + k]! * x;
-      }
-      out[c * frames + t] = s0;
-      if (c + 1 < nChroma) out[(c + 1) * frames + t] = s1;
-      if (c + 2 < nChroma) out[(c + 2) * frames + t] = s2;
-      if (c + 3 < nChroma) out[(c + 3) * frames + t] = s3;
-    }
-  }
+  const out = transpose(filterFrames(data, frames, bins, filters, nChroma), frames, nChroma);
   if (norm !== null) { for (let t = 0; t < frames; t++) normalizeInPlace(out, norm, t, nChroma, frames); }
   return { data: out, shape: [nChroma, frames] };
+}
+
+/** Scalar products of each frame with each filter, `[frames, rows]`. */
+function filterFrames(
+  data: Float32Array,
+  frames: number,
+  bins: number,
+  filters: Float32Array,
+  rows: number,
+): Float32Array {
+  const fast = kernel();
+  if (fast !== undefined) return fast.products(data, frames, bins, filters, rows);
+  const out = new Float32Array(frames * rows);
+  for (let t = 0; t < frames; t++) {
+    for (let c = 0; c < rows; c++) {
+      let sum = 0;
+      for (let k = 0; k < bins; k++) sum += filters[c * bins + k]! * data[t * bins + k]!;
+      out[t * rows + c] = sum;
+    }
+  }
+  return out;
 }
 
 /**

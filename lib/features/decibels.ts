@@ -30,6 +30,11 @@ for (let i = 0; i < RECIPROCAL.length; i++) {
   LOGARITHM[i] = Math.log10(step);
 }
 for (let e = 1; e < 2047; e++) SCALE[e] = 2 ** (1023 - e);
+/** The same table for the compiled loop. */
+export const LOG_TABLE: { readonly reciprocal: Float64Array; readonly logarithm: Float64Array } = {
+  reciprocal: RECIPROCAL,
+  logarithm: LOGARITHM,
+};
 const LOG10_2 = Math.log10(2), LOG10_E = Math.LOG10E;
 /** Which 32-bit half of a 64-bit number holds sign and exponent on this machine. */
 const HIGH = new Uint32Array(Float64Array.of(1).buffer)[1] === 0x3ff00000 ? 1 : 0;

@@ -9,28 +9,24 @@
  * @module
  */
 
+import type { SinglePass } from "./kernel.ts";
+
 const f = Math.fround;
 const HALF_SQRT2 = f(Math.SQRT1_2), SQRT2 = f(Math.SQRT2);
-
-/** One pass: its radix, the length of its inner loop and the number of its outer ones, and its twiddles. */
-interface Pass {
-  readonly radix: 2 | 4;
-  readonly ido: number;
-  readonly l1: number;
-  readonly twiddles: Float32Array;
-}
 
 /** Single-precision real transforms of one power of two, at least 4; spectra are half-complex: r0, r1, i1, … r(n/2). */
 export class SingleRealFft {
   /** Samples before {@linkcode SingleRealFft.forward}, the spectrum after it, and the reverse for `inverse`. */
   data: Float32Array;
   #other: Float32Array;
-  readonly #passes: Pass[] = [];
+  /** The passes of {@linkcode SingleRealFft.inverse} in their order; `forward` takes them backwards. */
+  readonly passes: readonly SinglePass[];
 
   /** Makes the tables for one length. */
   constructor(readonly n: number) {
     this.data = new Float32Array(n);
     this.#other = new Float32Array(n);
+    const passes: SinglePass[] = [];
     const radices: (2 | 4)[] = [];
     let rest = n;
     for (; rest % 4 === 0; rest /= 4) radices.push(4);
@@ -50,15 +46,16 @@ export class SingleRealFft {
           twiddles[(j - 1) * (ido - 1) + 2 * i - 1] = Math.sin(angle);
         }
       }
-      this.#passes.push({ radix, ido, l1, twiddles });
+      passes.push({ radix, ido, l1, twiddles });
       l1 *= radix;
     }
+    this.passes = passes;
   }
 
   /** Samples to spectrum, unscaled. */
   forward(): void {
-    for (let p = this.#passes.length - 1; p >= 0; p--) {
-      const pass = this.#passes[p]!;
+    for (let p = this.passes.length - 1; p >= 0; p--) {
+      const pass = this.passes[p]!;
       (pass.radix === 4 ? forward4 : forward2)(pass.ido, pass.l1, this.data, this.#other, pass.twiddles);
       this.#swap();
     }
@@ -66,7 +63,7 @@ export class SingleRealFft {
 
   /** Spectrum to samples times n. */
   inverse(): void {
-    for (const pass of this.#passes) {
+    for (const pass of this.passes) {
       (pass.radix === 4 ? inverse4 : inverse2)(pass.ido, pass.l1, this.data, this.#other, pass.twiddles);
       this.#swap();
     }

@@ -7,16 +7,8 @@
 import { UsageError } from "../errors.ts";
 import type { Matrix } from "../types.ts";
 import { integerOption, matrixOf } from "./input.ts";
+import { type AxisMap, kernel as compiled } from "./kernel.ts";
 import { reflectIndex } from "./spectrum.ts";
-
-/** One axis's resize as a sparse linear map: output `o` is the sum of `weights` over inputs `first[o] …`. */
-interface AxisMap {
-  readonly first: Int32Array;
-  readonly count: Int32Array;
-  /** Weights, `stride` apart. */
-  readonly weights: Float64Array;
-  readonly stride: number;
-}
 
 const maps = new Map<string, AxisMap>();
 
@@ -101,24 +93,22 @@ export function imresize(
   const toColumns = integerOption("The number of columns", shape[1], 1);
   const antiAliasing = options.antiAliasing ?? true;
   if (typeof antiAliasing !== "boolean") throw new UsageError(`antiAliasing is true or false, not ${antiAliasing}.`);
-  let low = Infinity, high = -Infinity;
-  for (let i = 0; i < data.length; i++) {
-    const x = data[i]!;
-    if (x < low) low = x;
-    if (x > high) high = x;
-  }
+  return resize(data, rows, columns, toRows, toColumns, antiAliasing, -Infinity);
+}
+
+/** {@linkcode imresize} of an image whose values below `least` count as `least`. */
+export function resize(
+  data: Float32Array,
+  rows: number,
+  columns: number,
+  toRows: number,
+  toColumns: number,
+  antiAliasing: boolean,
+  least: number,
+): Matrix {
   const across = axisMap(columns, toColumns, antiAliasing);
   const down = axisMap(rows, toRows, antiAliasing);
-  const middle = new Float64Array(rows * toColumns);
-  for (let r = 0; r < rows; r++) {
-    const base = r * columns;
-    for (let c = 0; c < toColumns; c++) {
-      let sum = 0;
-      const from = base + across.first[c]!, n = across.count[c]!, w = c * across.stride;
-      for (let k = 0; k < n; k++) sum += across.weights[w + k]! * data[from + k]!;
-      middle[r * toColumns + c] = sum;
-    }
-  }
+  const { values: middle, low, high } = (compiled() ?? { resizeRows }).resizeRows(data, rows, columns, across, least);
   const out = new Float32Array(toRows * toColumns);
   const line = new Float64Array(toColumns);
   for (let r = 0; r < toRows; r++) {
@@ -131,4 +121,30 @@ export function imresize(
     for (let c = 0; c < toColumns; c++) out[r * toColumns + c] = Math.min(high, Math.max(low, line[c]!));
   }
   return { data: out, shape: [toRows, toColumns] };
+}
+
+/** Rows resized along their length, and the range of the values: the loop for where no kernel is. */
+function resizeRows(
+  data: Float32Array,
+  rows: number,
+  columns: number,
+  { first, count, weights, stride }: AxisMap,
+  least: number,
+): { readonly values: Float64Array; readonly low: number; readonly high: number } {
+  const to = first.length, values = new Float64Array(rows * to);
+  let low = Infinity, high = -Infinity;
+  const row = new Float32Array(columns);
+  for (let r = 0; r < rows; r++) {
+    for (let k = 0; k < columns; k++) {
+      const x = row[k] = Math.max(least, data[r * columns + k]!);
+      if (x < low) low = x;
+      if (x > high) high = x;
+    }
+    for (let o = 0; o < to; o++) {
+      let sum = 0;
+      for (let k = 0; k < count[o]!; k++) sum += weights[o * stride + k]! * row[first[o]! + k]!;
+      values[r * to + o] = sum;
+    }
+  }
+  return { values, low, high };
 }

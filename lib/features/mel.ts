@@ -8,8 +8,9 @@ import { UsageError } from "../errors.ts";
 import type { Matrix } from "../types.ts";
 import { type DecibelOptions, powerToDb } from "./decibels.ts";
 import { integerOption, isMatrix, matrixOf, rateOf, samplesOf, type SpectralInput, transpose } from "./input.ts";
+import { kernel, type SparseBank } from "./kernel.ts";
 import { normalizeInPlace } from "./normalize.ts";
-import { type FrameSpectra, frameSpectra, type StftOptions, visitPower } from "./spectrum.ts";
+import { applyBank, bandPowers, type FrameSpectra, frameSpectra, type StftOptions } from "./spectrum.ts";
 
 /** Hz a mel below the break of Slaney's scale. */
 const HZ_PER_MEL = 200 / 3;
@@ -86,17 +87,6 @@ export interface MelOptions {
   readonly norm?: "slaney" | number | null;
 }
 
-/** The filters without their zeros: band m covers `count[m]` bins from `first[m]`. */
-interface SparseBank {
-  readonly nMels: number;
-  readonly bins: number;
-  readonly first: Int32Array;
-  readonly count: Int32Array;
-  /** Where each band's weights begin in `weights`. */
-  readonly start: Int32Array;
-  readonly weights: Float64Array;
-}
-
 const banks = new Map<string, SparseBank>();
 
 function bankOf(sr: number, nFft: number, options: MelOptions): SparseBank {
@@ -135,7 +125,15 @@ function bankOf(sr: number, nFft: number, options: MelOptions): SparseBank {
       filter.forEach((w, i) => weights[start[m]! + i] = Math.fround(w));
     }
   }
-  bank = { nMels, bins, first, count, start, weights: Float64Array.from(weights) };
+  bank = {
+    bands: nMels,
+    bins,
+    first,
+    count,
+    start,
+    weights: Float64Array.from(weights),
+    single: Float32Array.from(weights),
+  };
   if (banks.size >= 32) banks.clear();
   banks.set(key, bank);
   return bank;
@@ -159,7 +157,7 @@ function bankOf(sr: number, nFft: number, options: MelOptions): SparseBank {
  * ```
  */
 export function melFilters(sr: number, options: MelOptions & { readonly nFft?: number } = {}): Matrix {
-  const { nMels, bins, first, count, start, weights } = bankOf(
+  const { bands: nMels, bins, first, count, start, weights } = bankOf(
     rateOf(new Float32Array(0), sr),
     integerOption("nFft", options.nFft ?? 2048, 1),
     options,
@@ -171,17 +169,6 @@ export function melFilters(sr: number, options: MelOptions & { readonly nFft?: n
   return { data, shape: [nMels, bins] };
 }
 
-/** Applies the filters to one frame's spectrum. */
-function applyBank(bank: SparseBank, spectrum: ArrayLike<number>, at: number, out: Float32Array, to: number): void {
-  const { nMels, first, count, start, weights } = bank;
-  for (let m = 0; m < nMels; m++) {
-    let sum = 0;
-    const w = start[m]!, from = at + first[m]!, n = count[m]!;
-    for (let k = 0; k < n; k++) sum += weights[w + k]! * spectrum[from + k]!;
-    out[to + m] = sum;
-  }
-}
-
 /** Options of {@linkcode melspectrogram}. */
 export interface MelSpectrogramOptions extends StftOptions, MelOptions {
   /** Sampling rate in Hz; default the waveform's, or 22,050. */
@@ -190,30 +177,34 @@ export interface MelSpectrogramOptions extends StftOptions, MelOptions {
   readonly power?: number;
 }
 
-/** Mel spectra of ready spectra, frame by frame, `frames * nMels`. */
-export function melOfFrames(spectra: FrameSpectra, sr: number, options: MelOptions): Float32Array<ArrayBuffer> {
-  const bank = bankOf(sr, spectra.nFft, options);
-  const out = new Float32Array(spectra.frames * bank.nMels);
-  for (let t = 0; t < spectra.frames; t++) applyBank(bank, spectra.data, t * spectra.bins, out, t * bank.nMels);
+/** Mel spectra of ready spectra, or of their squares, frame by frame, `frames * nMels`. */
+export function melOfFrames(
+  { data, frames, bins, nFft }: FrameSpectra,
+  sr: number,
+  options: MelOptions,
+  square = false,
+): Float32Array<ArrayBuffer> {
+  const bank = bankOf(sr, nFft, options);
+  const fast = kernel();
+  if (fast !== undefined) return fast.bands(data, frames, bank, square);
+  const out = new Float32Array(frames * bank.bands);
+  const row = new Float32Array(bins);
+  for (let t = 0; t < frames; t++) {
+    for (let k = 0; k < bins; k++) row[k] = square ? data[t * bins + k]! * data[t * bins + k]! : data[t * bins + k]!;
+    applyBank(bank, row, 0, out, t * bank.bands);
+  }
   return out;
 }
 
-/** Mel spectra of audio or of a spectrogram, frame by frame: `[frames, nMels]`. */
-export function melFrames(input: SpectralInput, options: MelSpectrogramOptions): Matrix {
+/** Mel spectra of audio or of a spectrogram, frame by frame: `[frames, nMels]`; `single` as in `bandPowers`. */
+export function melFrames(input: SpectralInput, options: MelSpectrogramOptions, single = false): Matrix {
   const sr = rateOf(input, options.sr);
-  const nMels = options.nMels ?? 128;
   const power = options.power ?? 2;
   if (isMatrix(input) || power !== 2) {
     const spectra = frameSpectra(input, options, power);
-    return { data: melOfFrames(spectra, sr, options), shape: [spectra.frames, nMels] };
+    return { data: melOfFrames(spectra, sr, options), shape: [spectra.frames, options.nMels ?? 128] };
   }
-  const bank = bankOf(sr, options.nFft ?? 2048, options);
-  let out = new Float32Array(0);
-  const frames = visitPower(samplesOf(input), options, (spectrum, t, count) => {
-    if (t === 0) out = new Float32Array(count * nMels);
-    applyBank(bank, spectrum, 0, out, t * nMels);
-  });
-  return { data: out, shape: [frames, nMels] };
+  return bandPowers(samplesOf(input), options, bankOf(sr, options.nFft ?? 2048, options), single);
 }
 
 /**
@@ -237,11 +228,11 @@ export function melspectrogram(input: SpectralInput, options: MelSpectrogramOpti
 }
 
 /** Cosines of the DCT-II of `n` values: `[count, n]`, orthonormal or unscaled (then with SciPy's factor 2). */
-function dctBasis(count: number, n: number, ortho: boolean): Float64Array {
+function dctBasis(count: number, n: number, ortho: boolean): Float32Array {
   const key = `${count} ${n} ${ortho}`;
   let basis = bases.get(key);
   if (basis !== undefined) return basis;
-  basis = new Float64Array(count * n);
+  basis = new Float32Array(count * n);
   for (let k = 0; k < count; k++) {
     const scale = !ortho ? 2 : Math.sqrt((k === 0 ? 1 : 2) / n);
     for (let i = 0; i < n; i++) basis[k * n + i] = scale * Math.cos((Math.PI * k * (2 * i + 1)) / (2 * n));
@@ -250,7 +241,7 @@ function dctBasis(count: number, n: number, ortho: boolean): Float64Array {
   bases.set(key, basis);
   return basis;
 }
-const bases = new Map<string, Float64Array>();
+const bases = new Map<string, Float32Array>();
 
 /**
  * Type II discrete cosine transform of the columns (scipy.fft.dct, axis -2).
@@ -284,6 +275,8 @@ function dctOfFrames(
   ortho: boolean,
 ): Float32Array<ArrayBuffer> {
   const basis = dctBasis(count, n, ortho);
+  const fast = kernel();
+  if (fast !== undefined) return transpose(fast.products(values, frames, n, basis, count), frames, count);
   const out = new Float32Array(count * frames);
   for (let t = 0; t < frames; t++) {
     const at = t * n;
@@ -334,7 +327,7 @@ export function mfcc(input: SpectralInput, options: MfccOptions = {}): Matrix {
     [bands, frames] = shape;
     db = transpose(data, bands, frames);
   } else {
-    const mel = melFrames(input, melNorm === undefined ? rest : { ...rest, norm: melNorm });
+    const mel = melFrames(input, melNorm === undefined ? rest : { ...rest, norm: melNorm }, true);
     [frames, bands] = mel.shape;
     db = powerToDb(mel).data;
   }
@@ -381,7 +374,9 @@ export function logMelSpectrogram(
   input: SpectralInput,
   options: MelSpectrogramOptions & DecibelOptions = {},
 ): Matrix {
-  const mel = melFrames(input, options);
+  // What lies lower than topDb under the maximum is not seen.
+  const topDb = options.topDb === undefined ? 80 : options.topDb;
+  const mel = melFrames(input, options, topDb !== null && topDb <= 80);
   const { data, shape: [frames, nMels] } = powerToDb(mel, options);
   return { data: transpose(data, frames, nMels), shape: [nMels, frames] };
 }

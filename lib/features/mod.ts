@@ -13,7 +13,7 @@ export * from "./chroma.ts";
 export * from "./decibels.ts";
 export * from "./fft.ts";
 export { egemapsLike, egemapsLikeNames } from "./functionals.ts";
-export * from "./imresize.ts";
+export { imresize } from "./imresize.ts";
 export * from "./mel.ts";
 export * from "./normalize.ts";
 export * from "./picture.ts";

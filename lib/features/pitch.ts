@@ -8,7 +8,8 @@ import { UsageError } from "../errors.ts";
 import { sharedFft } from "./fft.ts";
 import { SingleRealFft } from "./fft32.ts";
 import { type AudioInput, integerOption, rateOf, samplesOf } from "./input.ts";
-import { frameCount, type PadMode, reflectIndex } from "./spectrum.ts";
+import { type FramePlan, kernel } from "./kernel.ts";
+import { copyPadded, frameCount, type PadMode } from "./spectrum.ts";
 
 /** Options of {@linkcode yin}; names and defaults are librosa's, which has no default range. */
 export interface YinOptions {
@@ -71,22 +72,45 @@ function visitDifferences(
   const minPeriod = Math.floor(sr / fmax), maxPeriod = Math.min(Math.ceil(sr / fmin), frameLength - 1);
   const periods = maxPeriod - minPeriod + 1;
   const setup: Setup = { sr, frameLength, hop, frames, minPeriod, maxPeriod, periods };
-  const correlate = correlator(frameLength, maxPeriod);
-  const frame = new Float32Array(frameLength), correlation = new Float64Array(maxPeriod + 1);
-  const difference = new Float64Array(periods), shifts = new Float64Array(periods);
-  const energy = new Float32Array(maxPeriod);
-  const origin = center ? -Math.floor(frameLength / 2) : 0;
-  for (let t = 0; t < frames; t++) {
-    const from = origin + t * hop;
-    if (from >= 0 && from + frameLength <= n) frame.set(samples.subarray(from, from + frameLength));
-    else {
-      for (let i = 0; i < frameLength; i++) {
-        const at = from + i;
-        if (at >= 0 && at < n) frame[i] = samples[at]!;
-        else if (padMode === "constant") frame[i] = 0;
-        else frame[i] = samples[padMode === "reflect" ? reflectIndex(at, n) : at < 0 ? 0 : n - 1]!;
-      }
+  const shifts = new Float64Array(periods);
+  const withShifts = (difference: Float64Array, t: number) => {
+    for (let k = 1; k < periods - 1; k++) {
+      const below = difference[k - 1]!, x = difference[k]!, above = difference[k + 1]!;
+      const a = above + below - 2 * x, b = (above - below) / 2;
+      shifts[k] = Math.abs(b) >= Math.abs(a) ? 0 : -b / a;
     }
+    visit(difference, shifts, t, setup);
+  };
+  const plan = {
+    nFft: frameLength,
+    hop,
+    window: NO_WINDOW,
+    origin: center ? -Math.floor(frameLength / 2) : 0,
+    copy: (from: Float32Array, at: number, target: Float32Array) => copyPadded(from, at, target, padMode),
+  };
+  const single = frameLength >= 64 && frameLength <= 32768 && (frameLength & (frameLength - 1)) === 0;
+  const fast = single ? kernel() : undefined;
+  if (fast !== undefined) {
+    fast.yin(samples, plan, frames, singleFft(2 * frameLength).passes, minPeriod, maxPeriod, withShifts);
+  } else slowDifferences(samples, plan, setup, single, withShifts);
+  return setup;
+}
+
+const NO_WINDOW = new Float64Array(0);
+
+/** The differences without the kernel, frame by frame. */
+function slowDifferences(
+  samples: Float32Array,
+  plan: FramePlan,
+  { frames, minPeriod, maxPeriod, periods }: Setup,
+  single: boolean,
+  visit: (difference: Float64Array, frame: number) => void,
+): void {
+  const correlate = correlator(plan.nFft, maxPeriod, single);
+  const frame = new Float32Array(plan.nFft), correlation = new Float64Array(maxPeriod + 1);
+  const difference = new Float64Array(periods), energy = new Float32Array(maxPeriod);
+  for (let t = 0; t < frames; t++) {
+    plan.copy(samples, plan.origin + t * plan.hop, frame);
     correlate(frame, correlation);
     // Sums and differences are of 32 bits in librosa, the means of 64.
     let sum = 0;
@@ -100,24 +124,31 @@ function visitDifferences(
       total = Math.fround(total + d);
       if (k >= minPeriod) difference[k - minPeriod] = d / (total / k + TINY_64);
     }
-    for (let k = 1; k < periods - 1; k++) {
-      const below = difference[k - 1]!, x = difference[k]!, above = difference[k + 1]!;
-      const a = above + below - 2 * x, b = (above - below) / 2;
-      shifts[k] = Math.abs(b) >= Math.abs(a) ? 0 : -b / a;
-    }
-    visit(difference, shifts, t, setup);
+    visit(difference, t);
   }
-  return setup;
+}
+
+const singles = new Map<number, SingleRealFft>();
+
+/** A shared 32-bit transform. */
+function singleFft(n: number): SingleRealFft {
+  let fft = singles.get(n);
+  if (fft === undefined) singles.set(n, fft = new SingleRealFft(n));
+  return fft;
 }
 
 /**
  * What computes the autocorrelation of a frame up to `maxLag`: with SciPy's rounding where its transform has a power of
  * two for its length (frames that are a power of two themselves), in 64 bits otherwise.
  */
-function correlator(frameLength: number, maxLag: number): (frame: Float32Array, out: Float64Array) => void {
-  if (frameLength >= 64 && (frameLength & (frameLength - 1)) === 0) {
+function correlator(
+  frameLength: number,
+  maxLag: number,
+  single: boolean,
+): (frame: Float32Array, out: Float64Array) => void {
+  if (single) {
     const n = 2 * frameLength;
-    const fft = new SingleRealFft(n);
+    const fft = singleFft(n);
     return (frame, out) => {
       fft.data.set(frame);
       fft.data.fill(0, frameLength);

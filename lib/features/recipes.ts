@@ -11,13 +11,13 @@ import { resample } from "../audio/resample.ts";
 import { AudioError, UsageError } from "../errors.ts";
 import type { NdArray, Waveform } from "../types.ts";
 import { chromaOfFrames } from "./chroma.ts";
-import { amplitudeToDb, powerToDb } from "./decibels.ts";
+import { powerToDb } from "./decibels.ts";
 import { EGEMAPS_RATE_HZ, egemapsLike, egemapsLikeNames } from "./functionals.ts";
-import { imresize } from "./imresize.ts";
+import { resize } from "./imresize.ts";
 import { samplesOf, transpose } from "./input.ts";
-import { logMelSpectrogram, melOfFrames, mfcc, mfccOfFrames } from "./mel.ts";
+import { logMelSpectrogram, melOfFrames, melspectrogram, mfcc, mfccOfFrames } from "./mel.ts";
 import { melPicture } from "./picture.ts";
-import { frameSpectra } from "./spectrum.ts";
+import { dbSpectra, frameSpectra } from "./spectrum.ts";
 import { rms, zeroCrossingRate } from "./temporal.ts";
 
 /** How audio is loaded for a recipe; `loadAudio` of `lib/audio/load.ts` takes it as it is. */
@@ -86,10 +86,9 @@ export const study000: Recipe = define({
   parameters: { nFft: 2048, hopLength: 512, ref: 1, amin: 1e-5, topDb: 80, rows: 64, columns: 64 },
   shape: [64, 64],
   extract(wave) {
-    const { data, frames, bins } = frameSpectra(wave, { nFft: 2048, hopLength: 512 }, 1);
-    const db = amplitudeToDb({ data, shape: [frames, bins] });
+    const { data, frames, bins, top } = dbSpectra(wave, { nFft: 2048, hopLength: 512 }, 1e-5);
     // The frames still lie one after the other, so the small result is turned instead of the large input.
-    return { data: transpose(imresize(db, [64, 64]).data, 64, 64), shape: [64, 64] };
+    return { data: transpose(resize(data, frames, bins, 64, 64, true, top - 80).data, 64, 64), shape: [64, 64] };
   },
 });
 
@@ -107,7 +106,7 @@ export const study001: Recipe = define({
   load: { sampleRateHz: 22050 },
   parameters: { nFft: 2048, hopLength: 512, nMels: 128, fmax: 8000, ref: "max", drawn: "775x462", size: "300x50" },
   shape: [50, 300, 3],
-  extract: (wave) => melPicture(logMelSpectrogram(wave, { fmax: 8000, ref: "max" })),
+  extract: (wave) => melPicture(powerToDb(melspectrogram(wave, { fmax: 8000 }), { ref: "max" })),
 });
 
 /** Vectors laid end to end. */
@@ -274,10 +273,7 @@ export const study004: Recipe = define({
     const spectra = frameSpectra(wave, {}, 1, "numpy");
     const { frames } = spectra;
     const chroma = chromaOfFrames(spectra, sr);
-    // The spectra are not needed as magnitudes any more.
-    const { data } = spectra;
-    for (let i = 0; i < data.length; i++) data[i]! *= data[i]!;
-    const mel = melOfFrames(spectra, sr, {});
+    const mel = melOfFrames(spectra, sr, {}, true);
     const db = powerToDb({ data: mel, shape: [frames, 128] }).data;
     const coefficients = mfccOfFrames(db, frames, 128, 40);
     return concatenate(

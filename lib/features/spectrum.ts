@@ -6,6 +6,7 @@
 
 import { AudioError, UsageError } from "../errors.ts";
 import type { Matrix } from "../types.ts";
+import { LOG_TABLE, powerToDb } from "./decibels.ts";
 import { RealFft, sharedFft } from "./fft.ts";
 import {
   type AudioInput,
@@ -16,6 +17,7 @@ import {
   type SpectralInput,
   transpose,
 } from "./input.ts";
+import { type FramePlan, Kernel, kernel, type SparseBank } from "./kernel.ts";
 import { getWindow, type WindowSpec } from "./windows.ts";
 
 /** How samples beyond the ends are made up: zeros, the mirrored signal (NumPy's `reflect`), or the end sample. */
@@ -48,13 +50,8 @@ export interface ComplexMatrix {
 }
 
 /** A frame plan: options resolved and checked, with the window laid out over `nFft` samples. */
-interface Plan {
-  readonly nFft: number;
-  readonly hop: number;
-  readonly window: Float64Array;
-  readonly padMode: PadMode;
-  /** First sample of frame 0, negative when centred. */
-  readonly origin: number;
+interface Plan extends FramePlan {
+  readonly center: boolean;
 }
 
 /** Windows already laid out, by name and lengths. */
@@ -85,12 +82,14 @@ function planOf(options: StftOptions): Plan {
   if (padMode !== "constant" && padMode !== "reflect" && padMode !== "edge") {
     throw new UsageError(`padMode is constant, reflect or edge, not "${padMode}".`);
   }
+  const center = options.center ?? true;
   return {
     nFft,
     hop,
     window: layWindow(options.window ?? "hann", winLength, nFft),
-    padMode,
-    origin: options.center ?? true ? -Math.floor(nFft / 2) : 0,
+    center,
+    origin: center ? -Math.floor(nFft / 2) : 0,
+    copy: (samples, from, target) => copyPadded(samples, from, target, padMode),
   };
 }
 
@@ -115,24 +114,21 @@ export function reflectIndex(i: number, length: number): number {
   return m < length ? m : period - m;
 }
 
-/** Copies samples `from …` into `frame`, padding both ends, times the window. */
-function loadFrame(samples: Float32Array, from: number, plan: Plan, frame: Float64Array): void {
-  const { nFft, window, padMode } = plan;
-  const length = samples.length;
-  const first = Math.min(nFft, Math.max(0, -from)), last = Math.max(first, Math.min(nFft, length - from));
+/** Copies samples `from …` to `target`, making up those beyond the ends. */
+export function copyPadded(samples: Float32Array, from: number, target: Float32Array, padMode: PadMode): void {
+  const length = samples.length, count = target.length;
+  const first = Math.min(count, Math.max(0, -from)), last = Math.max(first, Math.min(count, length - from));
+  if (last > first) target.set(samples.subarray(from + first, from + last), first);
   if (padMode === "constant") {
-    frame.fill(0, 0, first);
-    frame.fill(0, last);
-  } else {
-    for (let i = 0; i < nFft; i++) {
-      if (i === first) i = last;
-      if (i >= nFft) break;
-      const at = from + i;
-      frame[i] = window[i]! *
-        samples[padMode === "reflect" ? reflectIndex(at, length) : Math.min(length - 1, Math.max(0, at))]!;
-    }
+    target.fill(0, 0, first);
+    target.fill(0, last);
+    return;
   }
-  for (let i = first, at = from + first; i < last; i++, at++) frame[i] = window[i]! * samples[at]!;
+  const at = padMode === "reflect"
+    ? (i: number) => reflectIndex(i, length)
+    : (i: number) => Math.min(length - 1, Math.max(0, i));
+  for (let i = 0; i < first; i++) target[i] = samples[at(from + i)]!;
+  for (let i = last; i < count; i++) target[i] = samples[at(from + i)]!;
 }
 
 /**
@@ -153,16 +149,17 @@ function loadFrame(samples: Float32Array, from: number, plan: Plan, frame: Float
  */
 export function stft(audio: AudioInput, options: StftOptions = {}): ComplexMatrix {
   const samples = samplesOf(audio);
-  const { hopLength = Math.max(1, Math.floor((options.winLength ?? options.nFft ?? 2048) / 4)) } = options;
-  let outRe = new Float32Array(0), outIm = new Float32Array(0), bins = 0;
-  const frames = visitSpectra(samples, { ...options, hopLength }, (spectrum, t, count) => {
-    if (t === 0) {
-      bins = spectrum.bins;
-      outRe = new Float32Array(count * bins);
-      outIm = new Float32Array(count * bins);
-    }
-    outRe.set(spectrum.re, t * bins);
-    outIm.set(spectrum.im, t * bins);
+  const plan = planOf(options);
+  const frames = framesOf(samples, plan), bins = Math.floor(plan.nFft / 2) + 1;
+  const fast = Kernel.takes(plan.nFft) ? kernel() : undefined;
+  if (fast !== undefined) {
+    const { re, im } = fast.spectra(samples, plan, frames);
+    return { re: transpose(re, frames, bins), im: transpose(im, frames, bins), shape: [bins, frames] };
+  }
+  const outRe = new Float32Array(frames * bins), outIm = new Float32Array(frames * bins);
+  visitSpectra(samples, plan, frames, ({ re, im }, t) => {
+    outRe.set(re, t * bins);
+    outIm.set(im, t * bins);
   });
   return { re: transpose(outRe, frames, bins), im: transpose(outIm, frames, bins), shape: [bins, frames] };
 }
@@ -224,39 +221,64 @@ export function istft(spectrum: ComplexMatrix, options: IstftOptions = {}): Floa
   return out;
 }
 
-/** Transforms the frames of audio one after the other; `visit` gets the same buffers every time. Returns their number. */
+/** Number of frames of a plan. */
+function framesOf(samples: Float32Array, plan: Plan): number {
+  return frameCount(samples.length, plan.nFft, plan.hop, plan.center);
+}
+
+/** Transforms the frames of audio one after the other; `visit` gets the same buffers every time. */
 function visitSpectra(
   samples: Float32Array,
-  options: StftOptions,
-  visit: (spectrum: RealFft, frame: number, frames: number) => void,
-): number {
-  const plan = planOf({ hopLength: 512, ...options });
-  const frames = frameCount(samples.length, plan.nFft, plan.hop, options.center ?? true);
+  plan: Plan,
+  frames: number,
+  visit: (spectrum: RealFft, frame: number) => void,
+): void {
   const fft = sharedFft(plan.nFft);
+  const frame = new Float32Array(plan.nFft);
   for (let t = 0; t < frames; t++) {
-    loadFrame(samples, plan.origin + t * plan.hop, plan, fft.input);
+    plan.copy(samples, plan.origin + t * plan.hop, frame);
+    for (let i = 0; i < frame.length; i++) fft.input[i] = frame[i]! * plan.window[i]!;
     fft.forward();
-    visit(fft, t, frames);
+    visit(fft, t);
   }
-  return frames;
 }
 
 /**
- * Power spectra frame by frame, without keeping them: `visit` gets the same array `[1 + nFft / 2]` every time.
+ * Band energies of the power spectra of audio, `[frames, bands]`, without keeping the spectra.
  *
- * @returns Number of frames.
+ * @param single Whether 32 bits are enough: where all that counts lies within 80 dB of the maximum, as `topDb` makes it,
+ * they change some 0.001 dB and take half the time.
  */
-export function visitPower(
-  samples: Float32Array,
-  options: StftOptions,
-  visit: (power: Float64Array, frame: number, frames: number) => void,
-): number {
-  let power = new Float64Array(0);
-  return visitSpectra(samples, options, ({ re, im, bins }, t, frames) => {
-    if (t === 0) power = new Float64Array(bins);
-    for (let k = 0; k < bins; k++) power[k] = re[k]! * re[k]! + im[k]! * im[k]!;
-    visit(power, t, frames);
+export function bandPowers(samples: Float32Array, options: StftOptions, bank: SparseBank, single: boolean): Matrix {
+  const plan = planOf({ hopLength: 512, ...options });
+  const frames = framesOf(samples, plan);
+  const fast = Kernel.takes(plan.nFft) ? kernel() : undefined;
+  if (fast !== undefined) {
+    return { data: fast.bandPowers(samples, plan, frames, bank, single), shape: [frames, bank.bands] };
+  }
+  const data = new Float32Array(frames * bank.bands);
+  const power = new Float64Array(bank.bins);
+  visitSpectra(samples, plan, frames, ({ re, im }, t) => {
+    for (let k = 0; k < power.length; k++) power[k] = re[k]! * re[k]! + im[k]! * im[k]!;
+    applyBank(bank, power, 0, data, t * bank.bands);
   });
+  return { data, shape: [frames, bank.bands] };
+}
+
+/** Applies the filters to one spectrum that begins at `at`. */
+export function applyBank(
+  { bands, first, count, start, weights }: SparseBank,
+  spectrum: ArrayLike<number>,
+  at: number,
+  out: Float32Array,
+  to: number,
+): void {
+  for (let m = 0; m < bands; m++) {
+    let sum = 0;
+    const w = start[m]!, from = at + first[m]!, n = count[m]!;
+    for (let k = 0; k < n; k++) sum += weights[w + k]! * spectrum[from + k]!;
+    out[to + m] = sum;
+  }
 }
 
 /** Absolute values in the 32-bit steps of NumPy's vector loop: max · sqrt(1 + (min / max)²), the sum fused. */
@@ -302,18 +324,52 @@ export function frameSpectra(
     return { data: transpose(data, bins, frames), frames, bins, nFft };
   }
   const samples = samplesOf(input);
-  let data = new Float32Array(0), width = 0;
-  const frames = visitSpectra(samples, options, ({ re, im, bins }, t, count) => {
-    if (t === 0) data = new Float32Array(count * (width = bins));
-    const at = t * width;
-    if (rounding === "numpy") numpyMagnitudes(re, im, data, at);
-    else {for (let k = 0; k < width; k++) {
-        data[at + k] = power === 2 ? re[k]! * re[k]! + im[k]! * im[k]! : Math.sqrt(re[k]! * re[k]! + im[k]! * im[k]!);
-      }}
-    if (power === 2 && rounding === "numpy") { for (let k = at; k < at + width; k++) data[k]! *= data[k]!; }
-    else if (power !== 1 && power !== 2) { for (let k = at; k < at + width; k++) data[k] = data[k]! ** power; }
-  });
-  return { data, frames, bins: width, nFft: options.nFft ?? 2048 };
+  const plan = planOf({ hopLength: 512, ...options });
+  const frames = framesOf(samples, plan), bins = Math.floor(plan.nFft / 2) + 1;
+  const fast = Kernel.takes(plan.nFft) ? kernel() : undefined;
+  let data: Float32Array<ArrayBuffer>;
+  let held = 2;
+  if (fast !== undefined) {
+    data = rounding === "numpy" ? fast.magnitudes(samples, plan, frames) : fast.powers(samples, plan, frames);
+  } else {
+    data = new Float32Array(frames * bins);
+    visitSpectra(samples, plan, frames, ({ re, im }, t) => {
+      if (rounding === "numpy") numpyMagnitudes(re, im, data, t * bins);
+      else for (let k = 0; k < bins; k++) data[t * bins + k] = re[k]! * re[k]! + im[k]! * im[k]!;
+    });
+  }
+  if (rounding === "numpy") held = 1;
+  raise(data, power / held);
+  return { data, frames, bins, nFft: plan.nFft };
+}
+
+/** Raises values to a power, in place. */
+function raise(data: Float32Array, exponent: number): void {
+  if (exponent === 1) return;
+  if (exponent === 0.5) { for (let i = 0; i < data.length; i++) data[i] = Math.sqrt(data[i]!); }
+  else if (exponent === 2) { for (let i = 0; i < data.length; i++) data[i]! *= data[i]!; }
+  else for (let i = 0; i < data.length; i++) data[i] = data[i]! ** exponent;
+}
+
+/**
+ * Magnitude spectra of audio in dB (`amplitudeToDb` of ref 1 without `topDb`), frame by frame, and the largest value.
+ */
+export function dbSpectra(
+  input: AudioInput,
+  options: StftOptions,
+  amin: number,
+): FrameSpectra & { readonly top: number } {
+  const samples = samplesOf(input);
+  const plan = planOf({ hopLength: 512, ...options });
+  const fast = Kernel.takes(plan.nFft) ? kernel() : undefined;
+  if (fast !== undefined) {
+    const frames = framesOf(samples, plan);
+    const { data, top } = fast.powersDb(samples, plan, frames, amin * amin, 0, LOG_TABLE);
+    return { data, top, frames, bins: plan.nFft / 2 + 1, nFft: plan.nFft };
+  }
+  const spectra = frameSpectra(input, options, 2);
+  const { data } = powerToDb({ data: spectra.data, shape: [spectra.data.length] }, { amin: amin * amin, topDb: null });
+  return { ...spectra, data, top: data.reduce((most, x) => Math.max(most, x), -Infinity) };
 }
 
 /**
