@@ -69,7 +69,10 @@ export function cellLearningSvg(id: string, cell: Cell): string | null {
 export function forestSvg(studies: readonly StudyCells[]): string | null {
   const rows = studies.flatMap(({ id, study, cells }) =>
     cells
-      .filter((cell) => cell.protocol === "as-published" || cell.protocol === "clean")
+      .filter((cell) =>
+        (cell.protocol === "as-published" || cell.protocol === "clean") &&
+        study?.variants?.[cell.variant]?.group !== "ablation"
+      )
       .map((cell) => {
         const claim = study?.claims.find((each) => each.variant === cell.variant);
         const [low, high] = cell.intervals.interval.accuracy;

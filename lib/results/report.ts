@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../io.ts";
 import { classificationReport, formatFixed, mostConfused } from "../training/metrics.ts";
-import { type Interval, type IntervalKind, type MeanSd, wilsonInterval } from "../training/statistics.ts";
+import { wilsonInterval } from "../training/statistics.ts";
 import {
   cellConfusionSvg,
   cellFigureName,
@@ -19,46 +19,11 @@ import {
   type StudyCells,
 } from "./figures.ts";
 import { findRunRecords, verifyRunRecord } from "./record.ts";
+import { ablationSection, corporaSection, ladderSection, ladderSvg, listenersSection } from "./sections.ts";
 import { type Cell, type CheckedRecord, compareCells, protocolOf, studyCells, type StudyText } from "./summary.ts";
+import { kindText, percent, plural, range, spread, table } from "./text.ts";
 
 export type { ClaimText, StudyText } from "./summary.ts";
-
-function percent(value: number, decimals = 1): string {
-  return `${formatFixed(100 * value, decimals)} %`;
-}
-
-function range([low, high]: Interval): string {
-  return `${formatFixed(100 * low, 1)} to ${percent(high)}`;
-}
-
-function spread({ mean, sd }: MeanSd): string {
-  return sd === null ? percent(mean) : `${formatFixed(100 * mean, 1)} ± ${percent(sd)}`;
-}
-
-function plural(count: number, one: string, more = `${one}s`): string {
-  return `${count} ${count === 1 ? one : more}`;
-}
-
-/** Text that is safe in a table's cell. */
-function cellText(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("\n", " ");
-}
-
-/** Where an interval comes from, in words. */
-function kindText(kind: IntervalKind, speakers: number): string {
-  switch (kind) {
-    case "wilson":
-      return "Wilson";
-    case "wilson-by-recording":
-      return "Wilson, each recording once";
-    case "speaker-bootstrap":
-      return `bootstrap over ${speakers} speakers`;
-    case "speaker-t":
-      return `t over ${speakers} speakers`;
-    case "speaker-range":
-      return speakers === 1 ? "one speaker" : `only the range over ${speakers} speakers`;
-  }
-}
 
 function seedsText(cell: Cell): string {
   return cell.runs.length === 1 ? `seed ${cell.runs[0].record.seed} only` : plural(cell.runs.length, "seed");
@@ -68,15 +33,6 @@ function measured(cell: Cell): string {
   const { recordings, speakers } = cell.intervals;
   const rows = cell.rows === recordings ? "" : `${plural(cell.rows, "row")} of `;
   return `${rows}${plural(recordings, "clip")} of ${plural(speakers, "speaker")}`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[], numbers: number): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.map(cellText).join(" | ")} |`;
-  return [
-    line(head),
-    `|${head.map((_, i) => i < head.length - numbers ? " --- " : " ---: ").join("|")}|`,
-    ...rows.map(line),
-  ];
 }
 
 /** What differs between values of the records, shortened; the same value only once. */
@@ -89,9 +45,16 @@ function short(hash: string | null): string | null {
   return hash === null ? null : hash.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1");
 }
 
+/** Whether a cell is told at length: as published or clean, and of no group such as an ablation. */
+function isMain(cell: Cell, study: StudyText | undefined): boolean {
+  return (cell.protocol === "as-published" || cell.protocol === "clean") &&
+    study?.variants?.[cell.variant]?.group !== "ablation";
+}
+
 /** The card of a study: claim, reproduction, what is left, and why they differ. */
-function card({ study, cells }: StudyCells): string[] {
+function card({ study, cells: all }: StudyCells): string[] {
   if (study === undefined) return [];
+  const cells = all.filter((cell) => isMain(cell, study));
   const variants = [...new Set([...study.claims.map((claim) => claim.variant), ...cells.map((cell) => cell.variant)])];
   const find = (variant: string, protocol: string) =>
     cells.find((cell) => cell.variant === variant && cell.protocol === protocol);
@@ -138,6 +101,8 @@ function card({ study, cells }: StudyCells): string[] {
     );
   }
   for (const claim of study.claims) {
+    const isOne = study.claims.filter((each) => each.variant === claim.variant).length === 1;
+    const title = isOne ? "Claim" : `Claim of ${percent(claim.accuracy, 2)}`;
     const reproduced = find(claim.variant, "as-published");
     if (reproduced !== undefined) {
       const reaching = reproduced.runs.filter(({ record }) => record.metrics.accuracy >= claim.accuracy - 1e-9).length;
@@ -145,9 +110,9 @@ function card({ study, cells }: StudyCells): string[] {
       const [low, high] = reproduced.intervals.interval.accuracy;
       const overlap = claimed[0] <= high && low <= claimed[1];
       lines.push(
-        `- **Claim and reproduction of *${claim.variant}*:** ${reaching} of ${plural(reproduced.runs.length, "seed")} ${
-          reaching === 1 ? "reaches" : "reach"
-        } the claim; ` +
+        `- **${title} and reproduction of *${claim.variant}*:** ${reaching} of ${
+          plural(reproduced.runs.length, "seed")
+        } ${reaching === 1 ? "reaches" : "reach"} the claim; ` +
           (overlap
             ? "the two intervals overlap, so the numbers cannot be told apart."
             : "the two intervals do not overlap: the claim was not reproduced."),
@@ -161,7 +126,7 @@ function card({ study, cells }: StudyCells): string[] {
       const points = formatFixed(100 * Math.abs(clean.accuracy.mean - claim.accuracy), 1);
       const side = clean.accuracy.mean < claim.accuracy ? "below" : "above";
       lines.push(
-        `- **Claim and what is left of *${claim.variant}*:** the clean mean lies ${points} points ${side} the claim; ` +
+        `- **${title} and what is left of *${claim.variant}*:** the clean mean lies ${points} points ${side} the claim; ` +
           (overlap
             ? `the two intervals overlap, so with ${claim.n} clips in the claim they cannot be told apart.`
             : "the two intervals do not overlap."),
@@ -341,12 +306,22 @@ export function renderReport(
   }
   for (const part of parts) {
     const { id, study, cells } = part;
-    const pairs = comparisons(cells);
+    const main = cells.filter((cell) => isMain(cell, study));
+    const pairs = comparisons(main);
+    const ladder = ladderSvg(id, cells);
+    const ladderFile = ladder === null ? null : `figures/${id}-ladder.svg`;
+    if (ladderFile !== null) files.set(ladderFile, ladder!);
     lines.push(`## Study ${id}${study === undefined ? "" : `: ${study.title}`}`, "", ...card(part));
     lines.push(...(study === undefined ? [] : [""]), "### Variants and protocols", "", ...overview(cells), "");
     if (pairs.length > 0) lines.push("Variants side by side, scores averaged over seeds:", "", ...pairs, "");
-    lines.push("Made with:", "", ...provenance(cells), "", "### Classes", "");
-    for (const cell of cells) {
+    lines.push(
+      ...ladderSection(study, cells, ladderFile),
+      ...ablationSection(study, cells),
+      ...corporaSection(cells),
+      ...listenersSection(cells),
+    );
+    lines.push("Made with:", "", ...provenance(cells), "", ...(main.length > 0 ? ["### Classes", ""] : []));
+    for (const cell of main) {
       files.set(`figures/${cellFigureName(id, cell, "confusion")}`, cellConfusionSvg(id, cell));
       const learning = cellLearningSvg(id, cell);
       if (learning !== null) files.set(`figures/${cellFigureName(id, cell, "learning")}`, learning);
@@ -367,7 +342,7 @@ function stale(resultsDir: string, files: ReadonlyMap<string, string>): string[]
   const folder = join(resultsDir, "figures");
   if (!existsSync(folder)) return [];
   return readdirSync(folder).sort().map((name) => `figures/${name}`).filter((name) =>
-    /(-(confusion|learning)|\/forest)\.svg$/.test(name) && !files.has(name)
+    /(-(confusion|learning|ladder)|\/forest)\.svg$/.test(name) && !files.has(name)
   );
 }
 

@@ -114,17 +114,18 @@ export interface Comparison {
   readonly test: SignFlip | null;
 }
 
-/** Protocols from the leakiest to the cleanest. */
-export const PROTOCOL_ORDER: readonly string[] = [
-  "as-published",
+/** Rungs of the ladder from the leakiest to the cleanest. */
+export const RUNG_ORDER: readonly string[] = [
   "random",
   "no-siblings",
   "no-test-selection",
   "speaker",
   "speaker-sentence",
   "cross-corpus",
-  "clean",
 ];
+
+/** Protocols from the leakiest to the cleanest. */
+export const PROTOCOL_ORDER: readonly string[] = ["as-published", ...RUNG_ORDER, "clean"];
 
 /** Compares names by a given order; names that are not in it come last, by their text. */
 function byOrder(order: readonly string[]): (a: string, b: string) => number {

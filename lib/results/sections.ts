@@ -1,0 +1,260 @@
+/**
+ * Sections of the report beyond cards and tables of cells: the ladder, the ablation, corpora, listeners.
+ *
+ * @module
+ */
+
+import { forestFigure, renderSvg } from "../figures/mod.ts";
+import { type Predictions, restrictPredictions } from "../training/evaluate.ts";
+import { formatFixed } from "../training/metrics.ts";
+import { clipIntervals, meanSd, type ScoreIntervals, speakerIntervals } from "../training/statistics.ts";
+import { scores } from "../training/metrics.ts";
+import { confusionMatrix } from "../training/metrics.ts";
+import { type Cell, protocolOf, RUNG_ORDER, type StudyText } from "./summary.ts";
+import { kindText, percent, range, spread, table } from "./text.ts";
+
+/** The ladder's picture of a study; null where fewer than two of its cells are there. */
+export function ladderSvg(id: string, cells: readonly Cell[]): string | null {
+  const rungs = ladderCells(cells);
+  if (rungs.length < 2) return null;
+  const rows = RUNG_ORDER.flatMap((rung) =>
+    rungs.filter((cell) => cell.protocol === rung).map((cell) => {
+      const [low, high] = cell.intervals.interval.accuracy, value = cell.accuracy.mean;
+      return {
+        label: rung,
+        group: cell.variant,
+        value,
+        interval: [Math.min(low, value), Math.max(high, value)] as const,
+      };
+    })
+  );
+  return renderSvg(forestFigure(rows, {
+    title: `Study ${id}: one cause of optimism less a rung`,
+    subtitle: "equally many training rows of a class on every rung; mean over seeds with 95 % interval",
+    xTitle: "Accuracy",
+    range: [0, 1],
+  }));
+}
+
+function ladderCells(cells: readonly Cell[]): Cell[] {
+  return cells.filter((cell) => RUNG_ORDER.includes(cell.protocol));
+}
+
+/** Mean and interval of some rows' accuracy and UAR over the seeds of a cell. */
+function scoresOf(cell: Cell, select: (predictions: Predictions) => Predictions) {
+  const runs = cell.runs.map(({ predictions }) => select(predictions)).filter(({ rows }) => rows.length > 0);
+  if (runs.length === 0) return null;
+  const rows = runs.map((each) => each.rows);
+  const each = runs.map(({ labels, rows }) =>
+    scores(confusionMatrix(rows.map((row) => row.truth), rows.map((row) => row.prediction), { labels }))
+  );
+  const intervals: ScoreIntervals = cell.bySpeaker ? speakerIntervals(rows) : clipIntervals(rows);
+  return { accuracy: meanSd(each.map((s) => s.accuracy)), uar: meanSd(each.map((s) => s.uar)), intervals };
+}
+
+/** The rungs of a study, those too that it cannot have. */
+export function ladderSection(study: StudyText | undefined, cells: readonly Cell[], figure: string | null): string[] {
+  const rungs = ladderCells(cells);
+  const absent = RUNG_ORDER.flatMap((rung) => {
+    const protocol = study?.protocols?.[rung];
+    return protocol !== undefined && "doesNotApply" in protocol ? [[rung, protocol.doesNotApply] as const] : [];
+  });
+  if (rungs.length === 0) {
+    return absent.length === 0 ? [] : [
+      `Rungs of the ladder that do not apply: ${absent.map(([rung, why]) => `\`${rung}\` (${why})`).join("; ")}.`,
+      "",
+    ];
+  }
+  const lines = ["### Ladder", ""];
+  if (figure !== null) {
+    lines.push(
+      `![Accuracy of ${study === undefined ? "the study" : `study ${study.id}`} on every rung](${figure})`,
+      "",
+    );
+  }
+  const rows: string[][] = [];
+  for (const variant of new Set(rungs.map((cell) => cell.variant))) {
+    for (const rung of RUNG_ORDER) {
+      const cell = rungs.find((each) => each.variant === variant && each.protocol === rung);
+      const none = absent.find(([name]) => name === rung);
+      if (cell === undefined && none === undefined && protocolOf(study, rung) === undefined) continue;
+      rows.push(
+        cell === undefined ? [variant, `\`${rung}\``, none ? `does not apply: ${none[1]}` : "not run", "", "", ""] : [
+          variant,
+          `\`${rung}\``,
+          `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})`,
+          spread(cell.uar),
+          String(cell.intervals.recordings),
+          formatFixed(cell.runs[0].record.counts.train / cell.runs[0].record.folds.length, 0),
+        ],
+      );
+    }
+  }
+  lines.push(
+    ...table(["variant", "rung", "accuracy (95 %)", "UAR", "clips tested", "training rows a fold"], rows, 2),
+    "",
+    ...RUNG_ORDER.flatMap((rung) => {
+      const describe = protocolOf(study, rung)?.describe;
+      return describe === undefined ? [] : [`- \`${rung}\`: ${describe}.`];
+    }),
+    "",
+  );
+  const common = protocolOf(study, "cross-corpus")?.commonLabels;
+  const compared = rungs.filter(({ protocol }) => protocol === "cross-corpus" || protocol === "speaker");
+  if (common !== undefined && compared.some(({ protocol }) => protocol === "cross-corpus")) {
+    lines.push(
+      `On the labels that all corpora have (${
+        common.join(", ")
+      }), clips of other labels left out and the most probable ` +
+        "of these labels taken:",
+      "",
+      ...table(
+        ["variant", "rung", "clips", "accuracy (95 %)", "UAR"],
+        compared.map((cell) => {
+          const part = scoresOf(cell, (predictions) => restrictPredictions(predictions, common));
+          return [
+            cell.variant,
+            `\`${cell.protocol}\``,
+            ...(part === null ? ["0", "", ""] : [
+              String(part.intervals.recordings),
+              `${spread(part.accuracy)} (${range(part.intervals.interval.accuracy)})`,
+              spread(part.uar),
+            ]),
+          ];
+        }),
+        3,
+      ),
+      "",
+    );
+  }
+  return lines;
+}
+
+/** Every corpus by itself, where a study has several. */
+export function corporaSection(cells: readonly Cell[]): string[] {
+  const several = cells.filter((cell) => (cell.runs[0].record.metrics.corpora?.length ?? 0) > 1);
+  if (several.length === 0) return [];
+  return [
+    "### Corpora",
+    "",
+    ...table(
+      ["variant", "protocol", "corpus", "clips", "speakers", "accuracy", "95 %", "UAR"],
+      several.flatMap((cell) =>
+        cell.runs[0].record.metrics.corpora!.flatMap(({ corpus }) => {
+          const own = scoresOf(cell, ({ labels, rows }) => ({
+            labels,
+            rows: rows.filter((row) => row.parent.startsWith(`${corpus}/`)),
+          }));
+          if (own === null) return [];
+          const { intervals } = own;
+          return [[
+            cell.variant,
+            `\`${cell.protocol}\``,
+            corpus,
+            String(intervals.recordings),
+            String(intervals.speakers),
+            spread(own.accuracy),
+            `${range(intervals.interval.accuracy)} (${kindText(intervals.kind, intervals.speakers)})`,
+            spread(own.uar),
+          ]];
+        })
+      ),
+      5,
+    ),
+    "",
+  ];
+}
+
+/** Listeners beside models on the same clips. */
+export function listenersSection(cells: readonly Cell[]): string[] {
+  const heard = cells.filter((cell) => cell.runs[0].record.listeners !== undefined);
+  if (heard.length === 0) return [];
+  return [
+    "### Listeners",
+    "",
+    "People who heard the same clips, audio alone, and the label that the actor was asked for: the chance that one of",
+    "them names it, and how often most of them do.",
+    "",
+    ...table(
+      ["variant", "protocol", "corpus", "clips", "votes", "one listener", "most listeners", "model"],
+      heard.map((cell) => {
+        const { corpus, clips, votes, accuracy, majority } = cell.runs[0].record.listeners!;
+        const model = meanSd(cell.runs.flatMap(({ record }) => record.listeners ? [record.listeners.model] : []));
+        return [
+          cell.variant,
+          `\`${cell.protocol}\``,
+          corpus,
+          String(clips),
+          String(votes),
+          percent(accuracy),
+          percent(majority),
+          spread(model),
+        ];
+      }),
+      5,
+    ),
+    "",
+  ];
+}
+
+/**
+ * What each factor of an ablation does: variants whose names differ in that part alone, seed by seed.
+ *
+ * The parts of a variant's name between dashes are its factors' levels.
+ */
+export function ablationSection(study: StudyText | undefined, cells: readonly Cell[]): string[] {
+  const own = cells.filter((cell) => study?.variants?.[cell.variant]?.group === "ablation");
+  if (own.length < 2) return [];
+  const levels = (cell: Cell): string[] => cell.variant.split("-");
+  const rows: string[][] = [];
+  for (const protocol of new Set(own.map((cell) => cell.protocol))) {
+    const here = own.filter((cell) => cell.protocol === protocol);
+    for (let factor = 0; factor < levels(here[0]!).length; factor++) {
+      const names = [...new Set(here.map((cell) => levels(cell)[factor]!))];
+      names.forEach((first, i) => {
+        for (const second of names.slice(i + 1)) {
+          const rest = (cell: Cell): string => levels(cell).toSpliced(factor, 1).join("-");
+          const pairs = here.filter((cell) => levels(cell)[factor] === first).flatMap((a) => {
+            const b = here.find((cell) => levels(cell)[factor] === second && rest(cell) === rest(a));
+            return b === undefined ? [] : [[a, b] as const];
+          });
+          if (pairs.length === 0) continue;
+          const bySeed = new Map<number, number[]>();
+          for (const [a, b] of pairs) {
+            for (const { record } of b.runs) {
+              const other = a.runs.find((run) => run.record.seed === record.seed);
+              if (other === undefined) continue;
+              const difference = record.metrics.accuracy - other.record.metrics.accuracy;
+              bySeed.set(record.seed, [...(bySeed.get(record.seed) ?? []), difference]);
+            }
+          }
+          const all = [...bySeed.values()].flat();
+          if (all.length === 0) continue;
+          const means = meanSd([...bySeed.values()].map((each) => meanSd(each).mean));
+          const points = (value: number): string =>
+            `${value > 0 ? "+" : ""}${formatFixed(100 * value, 1)}`.replace("-", "−");
+          rows.push([
+            `\`${protocol}\``,
+            `${second} instead of ${first}`,
+            points(means.mean),
+            means.sd === null ? "" : formatFixed(100 * means.sd, 1),
+            `${points(Math.min(...all))} to ${points(Math.max(...all))}`,
+            String(all.length),
+            `${here[0]!.intervals.recordings} clips of ${here[0]!.intervals.speakers} speakers`,
+          ]);
+        }
+      });
+    }
+  }
+  if (rows.length === 0) return [];
+  return [
+    "### Ablation",
+    "",
+    "Differences of accuracy in points between trainings that differ in one choice alone and have the same seed; sd over",
+    "seeds of the mean difference. Training scatters, and the clips and speakers are few: a difference within the spread",
+    "of the pairs says nothing.",
+    "",
+    ...table(["protocol", "choice", "mean", "sd", "pairs from … to", "pairs", "measured on"], rows, 0),
+    "",
+  ];
+}
