@@ -91,6 +91,9 @@ function hashOf(layers: ReadonlyMap<string, readonly NdArray[]>): string {
 
 let files = 0;
 
+/** What an HDF5 file begins with. */
+const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
 /**
  * Layers of a Keras 2 weight file (HDF5): a group a layer, whose attribute `weight_names` names its arrays in order.
  *
@@ -104,15 +107,16 @@ export async function readKerasWeights(
   file: string,
   layers: readonly string[],
 ): Promise<Map<string, NdArray[]>> {
+  // The library would write its own account of a file that it cannot open.
+  if (!SIGNATURE.every((byte, i) => bytes[i] === byte)) throw new FormatError(`${file}: is not an HDF5 file.`);
   const h5 = await import("h5wasm");
   const { FS } = await h5.ready;
   const name = `weights-${files++}.h5`;
   FS.writeFile(name, bytes);
   try {
-    // The library reports what it cannot open by a file that holds nothing.
     const opened = new h5.File(name, "r");
+    if (!(opened.file_id > 0n)) throw new FormatError(`${file}: is damaged, HDF5 cannot open it.`);
     try {
-      if (!(opened.file_id > 0n)) throw new FormatError(`${file}: is not an HDF5 file.`);
       const root = opened.get("model_weights") instanceof h5.Group ? opened.get("model_weights") : opened;
       return new Map(layers.map((layer) => {
         const group = (root as InstanceType<typeof h5.Group>).get(layer);
