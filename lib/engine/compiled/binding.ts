@@ -74,8 +74,6 @@ export interface NativeBackend {
   getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
   /** Runs an operation with one result. */
   executeSingleOutput(op: string, attributes: readonly OpAttribute[], inputs: readonly tf.Tensor[]): tf.Tensor;
-  /** Makes a tensor of tf.js out of one of the binding's. */
-  createOutputTensor(info: TensorInfo): tf.Tensor;
   /** Runs an operation with several results. */
   executeMultipleOutputs(
     op: string,

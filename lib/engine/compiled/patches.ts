@@ -6,7 +6,7 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
-import { attributesFor, DT, type NativeBackend, type OpAttribute } from "./binding.ts";
+import { attributesFor, DT, type NativeBackend } from "./binding.ts";
 
 /** Which patches are in force. */
 export interface Patches {
@@ -18,8 +18,6 @@ export interface Patches {
   readonly matMul: boolean;
   /** Batch normalisation as `FusedBatchNormV3`. */
   readonly batchNorm: boolean;
-  /** LSTMs of sigmoid gates as `BlockLSTMV2`: all frames in one operation. */
-  readonly lstm: boolean;
   /** Penalties L1 and L2 with their gradient in one product. */
   readonly penalty: boolean;
   /** Gradient of `tile` as one sum; tf.js adds slice by slice, another number of them for each batch size. */
@@ -36,7 +34,6 @@ export const ALL_PATCHES: Patches = {
   bias: true,
   matMul: true,
   batchNorm: true,
-  lstm: true,
   penalty: true,
   tile: true,
   crossEntropy: true,
@@ -49,7 +46,6 @@ export const NO_PATCHES: Patches = {
   bias: false,
   matMul: false,
   batchNorm: false,
-  lstm: false,
   penalty: false,
   tile: false,
   crossEntropy: false,
@@ -86,26 +82,6 @@ interface BatchNormalization extends Patchable {
   call?: unknown;
 }
 
-/** An LSTM layer; its cell has the weights. */
-interface Lstm extends Patchable {
-  readonly returnSequences: boolean;
-  readonly returnState: boolean;
-  readonly stateful: boolean;
-  readonly goBackwards: boolean;
-  readonly cell: {
-    readonly units: number;
-    readonly dropout: number;
-    readonly recurrentDropout: number;
-    readonly useBias: boolean;
-    readonly activation: { getClassName(): string };
-    readonly recurrentActivation: { getClassName(): string };
-    readonly kernel: LayerVariable;
-    readonly recurrentKernel: LayerVariable;
-    readonly bias: LayerVariable;
-  };
-  call?: unknown;
-}
-
 /** `L1L2`; every layer that was given a plain `l2` has one too. */
 interface Penalty {
   readonly l1: number;
@@ -128,7 +104,6 @@ export function withPatches<T>(backend: NativeBackend, model: tf.LayersModel, pa
       }
     }
     for (const layer of layers) {
-      if (patches.lstm && layer.getClassName() === "LSTM") patcher.lstm(layer as Lstm);
       if (patches.penalty) patcher.penalties(layer);
     }
     return f();
@@ -323,60 +298,6 @@ class Patcher {
     const [mean, variance] = statistics.map((kept) => tf.clone(kept)); // these end with the scope
     tf.dispose(statistics);
     return { y, mean: mean!, variance: variance! };
-  }
-
-  lstm(layer: Lstm): void {
-    const { cell } = layer;
-    const isPlain = cell.activation.getClassName() === "tanh" &&
-      cell.recurrentActivation.getClassName() === "sigmoid" &&
-      !cell.dropout && !cell.recurrentDropout && !layer.returnState && !layer.stateful && !layer.goBackwards;
-    if (!isPlain) return;
-    type Call = (inputs: tf.Tensor | tf.Tensor[], kwargs?: { mask?: unknown; initialState?: unknown }) => tf.Tensor;
-    const before = layer.call as Call;
-    layer.call = ((inputs, kwargs) => {
-      const many = Array.isArray(inputs) && inputs.length > 1;
-      if (many || kwargs?.mask || kwargs?.initialState) return before.call(layer, inputs, kwargs);
-      return tf.tidy(() => {
-        const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-        const weights = tf.concat([cell.kernel.read(), cell.recurrentKernel.read()], 0);
-        const bias = cell.useBias ? cell.bias.read() : tf.zeros([4 * cell.units]);
-        const all = this.#blockLstm(tf.transpose(x, [1, 0, 2]), weights, bias, cell.units);
-        if (layer.returnSequences) return tf.transpose(all, [1, 0, 2]);
-        const [frames, rows, units] = all.shape as [number, number, number];
-        return tf.reshape(tf.slice(all, [frames - 1, 0, 0], [1, rows, units]), [rows, units]);
-      });
-    }) satisfies Call;
-    this.#undo.push(() => delete layer.call); // uncovers the class's own method
-  }
-
-  /** Outputs `[frames, n, units]` for inputs `[frames, n, values]`; gates in the order input, forget, cell, output. */
-  #blockLstm(inputs: tf.Tensor, weights: tf.Tensor, bias: tf.Tensor, units: number): tf.Tensor {
-    const [frames, rows] = inputs.shape as [number, number];
-    const run = (op: string, more: OpAttribute[], tensors: readonly tf.Tensor[], outputs: number): tf.Tensor[] => {
-      const { binding } = this.#backend, { type, bool } = this.#attributes;
-      const [count] = this.#backend.getInputTensorIds([tf.scalar(frames, "int32")]);
-      const cast = [type("SrcT", DT.INT32), type("DstT", DT.INT64)];
-      const [length] = binding.executeOp("Cast", cast, [count!], 1); // tf.js has no 64-bit integers
-      const attributes = [type("T", DT.FLOAT), bool("use_peephole", false), ...more];
-      const ids = [length!.id, ...this.#backend.getInputTensorIds(tensors)];
-      const made = binding.executeOp(op, attributes, ids, outputs);
-      binding.deleteTensor(length!.id);
-      return made.map((info) => this.#backend.createOutputTensor(info));
-    };
-    const outputs = tf.customGrad((x, w, b, save) => {
-      const start = tf.zeros([rows, units]), none = tf.zeros([units]);
-      const given = [x as tf.Tensor, start, start, w as tf.Tensor, none, none, none, b as tf.Tensor];
-      const made = run("BlockLSTMV2", [this.#attributes.float("cell_clip", 0)], given, 7);
-      (save as tf.GradSaveFunc)([...given, ...made]);
-      return {
-        value: made[6]!,
-        gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-          const back = run("BlockLSTMGradV2", [], [...saved, tf.zerosLike(dy), dy], 8);
-          return [back[0]!, back[3]!, back[7]!];
-        },
-      };
-    });
-    return outputs(inputs, weights, bias);
   }
 
   penalties(layer: Patchable): void {

@@ -1,0 +1,116 @@
+/**
+ * Trains every study's model on the wasm backend, and times a step against one whose filter gradient is written as the
+ * plain sum; prints JSON.
+ *
+ * @module
+ */
+
+import * as tf from "@tensorflow/tfjs";
+import { startEngine } from "../../lib/engine/tf.ts";
+import { createTrainer } from "../../lib/engine/mod.ts";
+import {
+  cnnLstm,
+  study000Cnn,
+  study001AugmentedCnn,
+  study001Cnn,
+  study001Vgg16,
+  study002Conv1d,
+  study003Conv1d,
+  study003Conv2d,
+  study004Mlp,
+} from "../../lib/models/mod.ts";
+import { RandomState } from "../../lib/random.ts";
+import type { NdArray } from "../../lib/types.ts";
+
+await startEngine({ backend: "wasm" });
+
+const models: readonly (() => tf.LayersModel)[] = [
+  () => study000Cnn({ classes: 8, seed: 1 }),
+  () => study000Cnn({ classes: 8, seed: 1, dropout: 0.5, penalty: { l2: 0.01 } }),
+  () => study001Cnn({ classes: 8, seed: 1 }),
+  () => study001AugmentedCnn({ classes: 8, seed: 1 }),
+  () => study001Vgg16({ classes: 8, seed: 1, widthDivisor: 4 }),
+  () => study002Conv1d({ classes: 7, seed: 1 }),
+  () => study003Conv1d({ classes: 6, seed: 1 }),
+  () => study003Conv2d({ classes: 6, seed: 1 }),
+  () => study004Mlp({ classes: 4, seed: 1 }),
+  () => cnnLstm({ classes: 7, seed: 1 }),
+];
+
+function batch(model: tf.LayersModel, n: number): { x: NdArray; y: Int32Array } {
+  const shape = model.inputs[0]!.shape.slice(1) as number[];
+  const rng = new RandomState(1), size = shape.reduce((a, b) => a * b, n);
+  return {
+    x: { data: Float32Array.from(rng.randn(size)), shape: [n, ...shape] },
+    y: Int32Array.from({ length: n }, (_, i) => i % 4),
+  };
+}
+
+const trained: { name: string; losses: number[] }[] = [];
+for (const make of models) {
+  const model = make(), { x, y } = batch(model, 2);
+  const trainer = createTrainer(model, { optimizer: { kind: "sgd", learningRate: 1e-4 }, seed: 1 });
+  const losses: number[] = [];
+  const before = model.trainableWeights.map((w) => w.read().dataSync().slice());
+  for (let i = 0; i < 2; i++) losses.push((await trainer.trainOnBatch(x, y)).loss);
+  const moved = model.trainableWeights.every((w, i) => w.read().dataSync().some((v, k) => v !== before[i]![k]));
+  if (!moved) losses.push(Number.NaN);
+  trained.push({ name: model.name, losses });
+  trainer.dispose();
+}
+
+/** The filter gradient as the plain sum over batch, positions and taps. */
+const plainFilterGradient: tf.KernelFunc = ({ inputs, attrs }) => {
+  const { x, dy } = inputs as unknown as { x: tf.Tensor4D; dy: tf.Tensor4D };
+  const { strides, pad, filterShape } = attrs as unknown as {
+    strides: number;
+    pad: "valid" | "same";
+    filterShape: [number, number, number, number];
+  };
+  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo, ...info } = tf
+    .backend_util
+    .computeConv2DInfo(x.shape, filterShape, strides, 1, pad);
+  const [xs, ds] = [x.dataSync(), dy.dataSync()];
+  const out = new Float32Array(filterShape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < info.filterHeight; i++) {
+    for (let j = 0; j < info.filterWidth; j++) {
+      for (let c = 0; c < inChannels; c++) {
+        for (let f = 0; f < outChannels; f++) {
+          let sum = 0;
+          for (let n = 0; n < batchSize; n++) {
+            for (let oy = 0; oy < outHeight; oy++) {
+              const row = oy * info.strideHeight + i - padInfo.top;
+              if (row < 0 || row >= inHeight) continue;
+              for (let ox = 0; ox < outWidth; ox++) {
+                const column = ox * info.strideWidth + j - padInfo.left;
+                if (column < 0 || column >= inWidth) continue;
+                sum += xs[((n * inHeight + row) * inWidth + column) * inChannels + c]! *
+                  ds[((n * outHeight + oy) * outWidth + ox) * outChannels + f]!;
+              }
+            }
+          }
+          out[((i * info.filterWidth + j) * inChannels + c) * outChannels + f] = sum;
+        }
+      }
+    }
+  }
+  return tf.tensor(out, filterShape);
+};
+
+async function stepMs(): Promise<number> {
+  const model = models[0]!(), { x, y } = batch(model, 8);
+  const trainer = createTrainer(model, { optimizer: { kind: "sgd", learningRate: 1e-4 }, seed: 1 });
+  let best = Infinity;
+  for (let i = 0; i < 3; i++) {
+    const before = performance.now();
+    await trainer.trainOnBatch(x, y);
+    best = Math.min(best, performance.now() - before);
+  }
+  return best;
+}
+
+const ours = await stepMs();
+tf.unregisterKernel("Conv2DBackpropFilter", "wasm");
+tf.registerKernel({ kernelName: "Conv2DBackpropFilter", backendName: "wasm", kernelFunc: plainFilterGradient });
+const plain = await stepMs();
+console.log(JSON.stringify({ trained, ours, plain }));
