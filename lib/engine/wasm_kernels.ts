@@ -3,8 +3,10 @@
  *
  * - `Conv2DBackpropFilter` is missing: without it no convolution trains.
  * - `Conv2DBackpropInput` exists, ten times slower than the forward pass; as a convolution it is as fast as one.
+ * - `BatchMatMul` with a transposed factor is six times slower than transposing first.
+ * - `MaxPoolGrad` and `AvgPoolGrad` go value by value through accessors; here they run over the arrays.
  *
- * Both are written with the backend's own fast kernels (matMul and conv2d, which are XNNPACK's).
+ * The convolutions are written with the backend's own fast kernels (matMul and conv2d, which are XNNPACK's).
  *
  * @module
  */
@@ -89,6 +91,66 @@ function inputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, attrs: InputAttrs):
   return tf.conv2d(placed, flipped, 1, "valid");
 }
 
+interface PoolAttrs {
+  filterSize: [number, number] | number;
+  strides: [number, number] | number;
+  pad: "valid" | "same" | number;
+  dimRoundingMode?: "floor" | "round" | "ceil";
+}
+
+/**
+ * Gradient of a pooling: what each window's dy gives to the places of its window.
+ *
+ * @param best For maximum pooling the input, whose first largest place of a window gets all; null for averages, where
+ * the places inside the picture share.
+ */
+function poolGradient(
+  dy: Float32Array,
+  best: Float32Array | null,
+  info: ReturnType<typeof tf.backend_util.computePool2DInfo>,
+): Float32Array {
+  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, padInfo } = info;
+  const { strideHeight, strideWidth, filterHeight, filterWidth } = info;
+  const dx = new Float32Array(batchSize * inHeight * inWidth * inChannels);
+  for (let n = 0; n < batchSize; n++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = Math.max(0, oy * strideHeight - padInfo.top);
+      const bottom = Math.min(inHeight, oy * strideHeight - padInfo.top + filterHeight);
+      for (let ox = 0; ox < outWidth; ox++) {
+        const left = Math.max(0, ox * strideWidth - padInfo.left);
+        const right = Math.min(inWidth, ox * strideWidth - padInfo.left + filterWidth);
+        const from = ((n * outHeight + oy) * outWidth + ox) * inChannels;
+        const share = 1 / ((bottom - top) * (right - left));
+        for (let c = 0; c < inChannels; c++) {
+          const given = dy[from + c]!;
+          let place = -1, largest = -Infinity;
+          for (let y = top; y < bottom; y++) {
+            let at = ((n * inHeight + y) * inWidth + left) * inChannels + c;
+            for (let x = left; x < right; x++, at += inChannels) {
+              if (best === null) dx[at]! += given * share;
+              else if (best[at]! > largest || place < 0) {
+                largest = best[at]!;
+                place = at;
+              }
+            }
+          }
+          if (place >= 0) dx[place]! += given;
+        }
+      }
+    }
+  }
+  return dx;
+}
+
+/** The axes of a tensor with the last two swapped. */
+function lastTwoSwapped({ shape }: tf.TensorInfo): number[] {
+  const axes = shape.map((_, i) => i), [b, a] = [axes.pop()!, axes.pop()!];
+  return [...axes, b, a];
+}
+
+/** Kernels of ours that wrap the backend's own: not to be wrapped again. */
+const replaced = new Set<tf.KernelConfig["kernelFunc"]>();
+
 /** Registers the kernels for the wasm backend; safe to call more than once. */
 export function registerWasmKernels(): void {
   const replace = (kernelName: string, kernelFunc: tf.KernelConfig["kernelFunc"]): void => {
@@ -100,6 +162,38 @@ export function registerWasmKernels(): void {
     const { x, dy } = inputs as unknown as { x: tf.Tensor4D; dy: tf.Tensor4D };
     return tf.tidy(() => filterGradient(x, dy, attrs as unknown as FilterAttrs));
   });
+  const pooled = (x: tf.Tensor4D, dy: tf.Tensor4D, attrs: PoolAttrs, isMax: boolean): tf.Tensor4D => {
+    const { filterSize, strides, pad, dimRoundingMode } = attrs;
+    const info = tf.backend_util.computePool2DInfo(x.shape, filterSize, strides, 1, pad, dimRoundingMode);
+    const backend = tf.backend() as unknown as { readSync(id: object): Float32Array };
+    const dx = poolGradient(backend.readSync(dy.dataId), isMax ? backend.readSync(x.dataId) : null, info);
+    return tf.tensor4d(dx, x.shape);
+  };
+  replace("MaxPoolGrad", ({ inputs, attrs }) => {
+    const { dy, input } = inputs as unknown as { dy: tf.Tensor4D; input: tf.Tensor4D };
+    return pooled(input, dy, attrs as unknown as PoolAttrs, true);
+  });
+  replace("AvgPoolGrad", ({ inputs, attrs }) => {
+    const { dy, input } = inputs as unknown as { dy: tf.Tensor4D; input: tf.Tensor4D };
+    return pooled(input, dy, attrs as unknown as PoolAttrs, false);
+  });
+  const product = tf.getKernel("BatchMatMul", "wasm")!.kernelFunc;
+  if (!replaced.has(product)) {
+    const transposing: tf.KernelConfig["kernelFunc"] = ({ inputs, attrs, backend }) => {
+      const { a, b } = inputs as unknown as { a: tf.Tensor; b: tf.Tensor };
+      const { transposeA, transposeB } = attrs as unknown as { transposeA: boolean; transposeB: boolean };
+      return tf.tidy(() => {
+        const factors = {
+          a: transposeA ? tf.transpose(a, lastTwoSwapped(a)) : a,
+          b: transposeB ? tf.transpose(b, lastTwoSwapped(b)) : b,
+        };
+        const straight = { transposeA: false, transposeB: false };
+        return product({ inputs: factors, attrs: straight, backend }) as tf.Tensor;
+      });
+    };
+    replaced.add(transposing);
+    replace("BatchMatMul", transposing);
+  }
   replace("Conv2DBackpropInput", ({ inputs, attrs }) => {
     const { dy, filter } = inputs as unknown as { dy: tf.Tensor4D; filter: tf.Tensor4D };
     return tf.tidy(() => inputGradient(dy, filter, attrs as unknown as InputAttrs));

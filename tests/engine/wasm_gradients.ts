@@ -70,4 +70,90 @@ for (const [h, w, c, f, kh, kw, stride, pad] of cases) {
     want.forEach((v, i) => worst = Math.max(worst, Math.abs(v - got[i]!) / scale));
   }
 }
-console.log(JSON.stringify({ cases: cases.length, worst }));
+
+/** Gradients of Σ dy·f(x) by central differences, in double precision on the definition of f. */
+function byDifferences(f: (x: Float64Array) => number, x: Float32Array): Float64Array {
+  const at = Float64Array.from(x), h = 1e-5;
+  return at.map((v, i) => {
+    at[i] = v + h;
+    const above = f(at);
+    at[i] = v - h;
+    const below = f(at);
+    at[i] = v;
+    return (above - below) / (2 * h);
+  });
+}
+
+/** Σ dy·pool(x) by the definition. */
+function pooledBy(isMax: boolean, dy: Float32Array, info: ReturnType<typeof tf.backend_util.computePool2DInfo>) {
+  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, padInfo } = info;
+  return (x: Float64Array): number => {
+    let total = 0, k = 0;
+    for (let n = 0; n < batchSize; n++) {
+      for (let oy = 0; oy < outHeight; oy++) {
+        for (let ox = 0; ox < outWidth; ox++) {
+          for (let c = 0; c < inChannels; c++) {
+            const window: number[] = [];
+            for (let i = 0; i < info.filterHeight; i++) {
+              for (let j = 0; j < info.filterWidth; j++) {
+                const y = oy * info.strideHeight + i - padInfo.top, z = ox * info.strideWidth + j - padInfo.left;
+                if (y < 0 || z < 0 || y >= inHeight || z >= inWidth) continue;
+                window.push(x[((n * inHeight + y) * inWidth + z) * inChannels + c]!);
+              }
+            }
+            const value = isMax ? Math.max(...window) : window.reduce((a, b) => a + b, 0) / window.length;
+            total += dy[k++]! * value;
+          }
+        }
+      }
+    }
+    return total;
+  };
+}
+
+const compare = (got: Float32Array, want: Float64Array): void => {
+  const scale = want.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  want.forEach((v, i) => worst = Math.max(worst, Math.abs(v - got[i]!) / scale));
+};
+const pools = [[6, 7, 2, 2, 2, "valid"], [6, 7, 3, 3, 2, "same"], [5, 9, 2, 3, 1, "same"], [
+  1,
+  12,
+  3,
+  5,
+  2,
+  "same",
+]] as const;
+for (const [h, w, c, size_, stride, pad] of pools) {
+  const filter: [number, number] = [h === 1 ? 1 : size_, size_];
+  const info = tf.backend_util.computePool2DInfo([2, h, w, c], filter, stride, 1, pad);
+  const x = draw(size(info.inShape)), dy = draw(size(info.outShape));
+  for (const isMax of [true, false]) {
+    const pool = isMax ? tf.maxPool<tf.Tensor4D> : tf.avgPool<tf.Tensor4D>;
+    const dx = tf.grad((x) => pool(x as tf.Tensor4D, filter, stride, pad))(
+      tf.tensor4d(x, info.inShape),
+      tf.tensor4d(dy, info.outShape),
+    );
+    compare(await dx.data() as Float32Array, byDifferences(pooledBy(isMax, dy, info), x));
+  }
+}
+
+const a = draw(5 * 7), b = draw(7 * 3), dy = draw(5 * 3);
+for (const [transposeA, transposeB] of [[false, false], [true, false], [false, true], [true, true]] as const) {
+  const one = transposeA ? tf.tensor2d(a, [7, 5]) : tf.tensor2d(a, [5, 7]);
+  const other = transposeB ? tf.tensor2d(b, [3, 7]) : tf.tensor2d(b, [7, 3]);
+  const [da, db] = tf.grads((p, q) => tf.matMul(p, q, transposeA, transposeB))([one, other], tf.tensor2d(dy, [5, 3]));
+  const product = (p: ArrayLike<number>, q: ArrayLike<number>): number => {
+    let total = 0;
+    for (let i = 0; i < 5; i++) {
+      for (let j = 0; j < 3; j++) {
+        for (let k = 0; k < 7; k++) {
+          total += dy[i * 3 + j]! * p[transposeA ? k * 5 + i : i * 7 + k]! * q[transposeB ? j * 7 + k : k * 3 + j]!;
+        }
+      }
+    }
+    return total;
+  };
+  compare(await da!.data() as Float32Array, byDifferences((p) => product(p, b), a));
+  compare(await db!.data() as Float32Array, byDifferences((q) => product(a, q), b));
+}
+console.log(JSON.stringify({ cases: cases.length + 2 * pools.length + 4, worst }));

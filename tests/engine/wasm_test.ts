@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { fileURLToPath as fromFileUrl } from "node:url";
 
 // A process runs one backend, so the wasm kernels are compared in a process of their own.
-Deno.test("on wasm a convolution's gradients are those of the definition, for strides, paddings and odd sizes", async () => {
+Deno.test("on wasm the gradients of convolutions, pools and products are those of the definition, for strides, paddings and odd sizes", async () => {
   const script = new URL("./wasm_gradients.ts", import.meta.url);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", fromFileUrl(script)],
@@ -11,7 +11,7 @@ Deno.test("on wasm a convolution's gradients are those of the definition, for st
   }).output();
   assert.equal(code, 0, new TextDecoder().decode(stderr));
   const { cases, worst } = JSON.parse(new TextDecoder().decode(stdout)) as { cases: number; worst: number };
-  assert.equal(cases, 7);
+  assert.equal(cases, 19);
   assert.ok(worst < 2e-5, `worst relative difference ${worst}`);
 });
 
