@@ -355,6 +355,8 @@ export function heatmapFigure(values: Matrix, options: HeatmapFigureOptions = {}
       z,
       ...(options.columns ? { x: options.columns } : { x0: (join - 1) / 2, dx: join }),
       ...(options.rows ? { y: options.rows } : { y0: 0, dy: 1 }),
+      // Cells with names are single things; a little ground between them tells them apart.
+      ...(options.rows && options.columns && rows * columns <= 400 ? { xgap: 1, ygap: 1 } : {}),
       colorscale: options.colorscale ?? MAGMA,
       zmin: significant(zmin, 4),
       zmax: significant(zmax, 4),

@@ -358,7 +358,15 @@ export async function openLab(options: LabOptions = {}): Promise<number> {
   const open = first === undefined ? [] : [`--LabApp.default_url=/lab/tree/notebooks/${basename(first)}`];
   try {
     const child = new Deno.Command(lab.path, {
-      args: ["-m", "jupyterlab", `--ServerApp.root_dir=${ROOT}`, ...open, ...(options.args ?? [])],
+      // No questions about news: a newcomer shall see the notebook.
+      args: [
+        "-m",
+        "jupyterlab",
+        `--ServerApp.root_dir=${ROOT}`,
+        "--LabApp.news_url=None",
+        ...open,
+        ...(options.args ?? []),
+      ],
       cwd: ROOT,
       env: { JUPYTER_PATH: writeKernelspec(), DENO_NO_UPDATE_CHECK: "1" },
     }).spawn();
