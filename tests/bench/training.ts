@@ -408,6 +408,45 @@ function save(name: string, rows: readonly Answer[], partial: boolean): void {
   writeFileSync(path, `[\n${all.map((row) => "  " + JSON.stringify(row)).join(",\n")}\n]\n`);
 }
 
+const EXPLAINED =
+  `The agreement table compares with tf.js op by op ('eager'), from the same weights and batches of eight rows, dropout
+off. 'eager moved by 1e-7' is eager itself from initial weights multiplied by 1 ± 1e-7: what rounding alone grows to. Adam
+and RMSprop divide a gradient by its own size, so a weight whose gradient is zero but for rounding (a bias before batch
+normalisation, a dead unit) moves by the whole learning rate in a direction that rounding decides: two engines may then
+differ by twice the rate after one step, which the loss does not see. Five steps on eight rows multiply such differences
+in networks with batch normalisation (study 002) most.
+`;
+
+/** Writes the tables as text, from the JSON files that are there. */
+function report(): void {
+  const load = (name: string): Answer[] => {
+    const path = join(results, name);
+    return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) as Answer[] : [];
+  };
+  const show = (value: unknown): string =>
+    typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : String(value ?? "–");
+  const table = (rows: readonly Answer[], columns: readonly string[]): string =>
+    [columns, columns.map(() => "---"), ...rows.map((row) => columns.map((name) => show(row[name])))]
+      .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const [machine] = load("training-environment.json");
+  const text = [
+    "# Training: serlab beside Keras 3 on the same TensorFlow",
+    `Written by tests/bench/training.ts. ${JSON.stringify(machine)}`,
+    "## ms a step (median of alternating rounds)",
+    table(load("training.json"), ["model", "params", "batch", "ours", "keras", "ratio", "target", "eagerMs"]),
+    "## s a whole training, process start included",
+    table(load("training-studies.json"), ["model", "ours", "keras", "ratio", "target"]),
+    "## ms a step by patches (ratio to all of them in force)",
+    table(load("training-patches.json"), ["model", "batch", "patches", "ms", "ratio"]),
+    "## Agreement: largest differences from eager after one and five steps",
+    EXPLAINED,
+    table(load("training-agreement.json"), [
+      ...["model", "engine", "lossApart1", "lossApart5", "weightsApart1", "weightsApart5"],
+    ]),
+  ];
+  writeFileSync(join(results, "training.md"), text.join("\n\n") + "\n");
+}
+
 const flag = (name: string): string | undefined => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? undefined : process.argv[at + 1];
@@ -427,6 +466,7 @@ try {
   if (wants("studies")) await studies(models, Math.min(rounds, 3), keras);
   if (wants("patches")) await patches(models, Math.min(rounds, 3));
   if (wants("agreement")) await agreement(models, keras);
+  if (keras) report();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import process from "node:process";
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { compile, NO_PATCHES, type Patches } from "../../lib/engine/compiled/mod.ts";
 import { createTrainer } from "../../lib/engine/mod.ts";
 import { type BackendName, startEngine } from "../../lib/engine/tf.ts";
@@ -26,6 +26,8 @@ interface Build {
   readonly mode: "compiled" | "eager";
   readonly patches?: "all" | "none" | Partial<Patches>;
   readonly dropout?: boolean;
+  /** Relative size of a random change of the initial weights. */
+  readonly moved?: number;
 }
 
 /** Highest resident memory so far, MB. */
@@ -52,7 +54,7 @@ function layerWeights(): Float32Array {
 }
 
 const calls = {
-  async build({ name, backend, mode, patches, dropout = true }: Build) {
+  async build({ name, backend, mode, patches, dropout = true, moved = 0 }: Build) {
     await startEngine({ backend });
     const { make, optimizer } = MODELS[name]!;
     model = make();
@@ -60,6 +62,10 @@ const calls = {
       for (const layer of model.layers) {
         if (layer.getClassName() === "Dropout") (layer as unknown as { rate: number }).rate = 0;
       }
+    }
+    if (moved > 0) {
+      const factor = (w: tf.Tensor) => tf.randomUniform(w.shape, 1 - moved, 1 + moved, "float32", 1);
+      tf.tidy(() => model.setWeights(model.getWeights().map((w) => tf.mul(w, factor(w)))));
     }
     const before = performance.now();
     const chosen = patches === "none" ? NO_PATCHES : patches === "all" || !patches ? {} : patches;

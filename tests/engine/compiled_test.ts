@@ -6,7 +6,7 @@ import { createTrainer } from "../../lib/engine/mod.ts";
 import type { OptimizerSpec } from "../../lib/engine/optimizers.ts";
 import { eagerTrainer, readWeights, type Trainer, type TrainerState } from "../../lib/engine/trainer.ts";
 import { FormatError, UsageError } from "../../lib/errors.ts";
-import { study000Cnn } from "../../lib/models/mod.ts";
+import { cnnLstm, study000Cnn, study001Vgg16, study002Conv1d } from "../../lib/models/mod.ts";
 import { RandomState } from "../../lib/random.ts";
 import type { NdArray } from "../../lib/types.ts";
 import { engine } from "./engine_for_tests.ts";
@@ -164,22 +164,32 @@ for (
   });
 }
 
-test("the same seed gives identical weights twice on all threads; another seed other ones", async () => {
-  const weightsOf = async (seed: number): Promise<readonly NdArray[]> => {
-    const model = study000Cnn({ classes: 8, seed: 1, dropout: 0.5 });
-    const trainer = compile(model, { optimizer: { kind: "adam", learningRate: 1e-3 }, seed });
-    for (let i = 0; i < 4; i++) {
-      const { x, y } = batch(32, [64, 64, 1], 8, i);
-      await trainer.trainOnBatch(x, y);
-    }
-    const { weights } = await trainer.state();
-    trainer.dispose();
-    return weights;
-  };
-  const once = await weightsOf(3);
-  assert.deepEqual(await weightsOf(3), once);
-  assert.notDeepEqual(await weightsOf(4), once);
-});
+const TWICE: readonly [() => tf.LayersModel, number][] = [
+  [() => study000Cnn({ classes: 8, seed: 1, dropout: 0.5, penalty: { l2: 0.01 } }), 32],
+  [() => study002Conv1d({ classes: 7, seed: 1 }), 2],
+  [() => study001Vgg16({ classes: 8, seed: 1, widthDivisor: 4 }), 4],
+  [() => cnnLstm({ classes: 7, seed: 1, dropout: 0.3 }), 16],
+];
+for (const [make, n] of TWICE) {
+  test(`${make().name}: the same seed gives identical weights twice on all threads; another seed other ones`, async () => {
+    const weightsOf = async (seed: number): Promise<readonly NdArray[]> => {
+      const model = make(), shape = model.inputs[0]!.shape.slice(1) as number[];
+      const trainer = compile(model, { optimizer: { kind: "adam", learningRate: 1e-3 }, seed });
+      for (let i = 0; i < 3; i++) {
+        const { x, y } = batch(n, shape, 7, i);
+        await trainer.trainOnBatch(x, y);
+      }
+      const { weights } = await trainer.state();
+      trainer.dispose();
+      return weights;
+    };
+    const same = (a: readonly NdArray[], b: readonly NdArray[]): boolean =>
+      a.every(({ data }, i) => data.every((v, k) => v === b[i]!.data[k]));
+    const once = await weightsOf(3);
+    assert.ok(same(await weightsOf(3), once));
+    assert.ok(!same(await weightsOf(4), once));
+  });
+}
 
 test("memory is constant over 1,000 steps and nothing outlives the trainer", async () => {
   const { binding } = nativeBackend()!;
