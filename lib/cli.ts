@@ -132,6 +132,7 @@ function program(): Command {
   serlab.command("lint-split")
     .description("find leakage in a split: a CSV or JSONL manifest with key, path, split, label")
     .argument("<manifest>", "the file")
+    .option("--audio <dir>", "folder that the paths start from: hear the audio too, for identical and near copies")
     .option("--json", "one JSON object")
     .action(async (file, options) => (await import("./commands/lint_split.ts")).lintSplitCommand(file, options));
 

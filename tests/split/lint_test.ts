@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { resample } from "../../lib/audio/mod.ts";
+import { fingerprint } from "../../lib/features/fingerprint.ts";
 import { RandomState } from "../../lib/random.ts";
 import {
   LINT_CHECKS,
@@ -76,7 +78,7 @@ Deno.test("leave one actor out shares no speaker; its test of one actor is small
     finding(report, "test-size").message,
     /60 recordings of 1 speaker: .* ± 12\.3 points .* under 6 speakers/,
   );
-  assert.match(renderLint(report), /No leak found\.\n$/);
+  assert.match(renderLint(report), /No leak found, but not everything could be checked: near-duplicates, scaler\.\n$/);
 });
 
 Deno.test("study 002's order is found: copies made before the split, by parent and by key alone", () => {
@@ -160,7 +162,10 @@ Deno.test("what rows do not say is not checkable, never clean, and one silent ro
     const empty = [{ ...base[0]!, [field]: "1" }, { ...base[1]!, [field]: "" }];
     assert.equal(finding(lintSplit(empty), check).status, "not checkable");
   }
-  assert.match(renderLint(lintSplit(base)), /not everything could be checked: recordings, identical-audio, takes/);
+  assert.match(
+    renderLint(lintSplit(base)),
+    /not everything could be checked: recordings, identical-audio, near-duplicates, takes/,
+  );
 });
 
 Deno.test("what is known is still found when other rows are silent", () => {
@@ -220,4 +225,52 @@ Deno.test("the report is plain JSON, the same for the same rows", () => {
 Deno.test("rows of one set only are no split", () => {
   assert.throws(() => lintSplit([]), /not none/);
   assert.throws(() => lintSplit([{ key: "a", split: "train", label: "x" }]), /not only train/);
+});
+
+/** A sweep of tones, by which recordings differ. */
+function sound(step: number, gain = 0.5): { samples: Float32Array; sampleRateHz: number } {
+  const samples = Float32Array.from(
+    { length: 16000 },
+    (_, i) => gain * Math.sin(step * i * (1 + i / 40000)) * (1 + Math.sin(i / 900)),
+  );
+  return { samples, sampleRateHz: 16000 };
+}
+
+Deno.test("the same sound in another file is found: softer, noisy, at another rate; other sounds are not", () => {
+  const rng = new RandomState(1);
+  const original = sound(0.2);
+  const copies = {
+    softer: sound(0.2, 0.05),
+    noisy: { ...original, samples: original.samples.map((x) => x + 0.01 * rng.standardNormal()) },
+    resampled: resample(original, 11025),
+  };
+  for (const [name, copy] of Object.entries(copies)) {
+    const report = lintSplit([
+      { key: "a", split: "train", label: "x", fingerprint: fingerprint(original) },
+      { key: "b", split: "train", label: "x", fingerprint: fingerprint(sound(0.5)) },
+      { key: name, split: "test", label: "x", fingerprint: fingerprint(copy) },
+    ]);
+    const found = finding(report, "near-duplicates");
+    assert.deepEqual([found.status, found.count, found.rows], ["leak", 1, { train: 1, test: 1 }], name);
+    assert.match(found.examples[0]!, new RegExp(`train: a.* \\| test: ${name}`));
+  }
+  const clean = [
+    { key: "a", split: "train", label: "x", fingerprint: fingerprint(original) },
+    { key: "b", split: "test", label: "x", fingerprint: fingerprint(sound(0.5)) },
+    { key: "silent", split: "test", label: "x", fingerprint: null },
+  ];
+  assert.equal(finding(lintSplit(clean), "near-duplicates").status, "clean");
+  const half = [clean[0]!, { key: "b", split: "test", label: "x" }];
+  assert.equal(finding(lintSplit(half), "near-duplicates").status, "not checkable");
+});
+
+Deno.test("a scaler fitted on test rows is a leak; one fitted on training rows is clean; silence is not checkable", () => {
+  const rows = (test: boolean | undefined) => [
+    { key: "a", split: "train", label: "x", scaler: true },
+    { key: "b", split: "test", label: "x", ...(test === undefined ? {} : { scaler: test }) },
+  ];
+  const all = finding(lintSplit(rows(true)), "scaler");
+  assert.deepEqual([all.status, all.count, all.rows], ["leak", 1, { test: 1 }]);
+  assert.equal(finding(lintSplit(rows(false)), "scaler").status, "clean");
+  assert.equal(finding(lintSplit(rows(undefined)), "scaler").status, "not checkable");
 });
