@@ -33,10 +33,19 @@ export function rateOf(input: SpectralInput, sr: number | undefined): number {
 export function samplesOf(input: AudioInput): Float32Array {
   const samples = input instanceof Float32Array ? input : input.samples;
   if (samples.length === 0) throw new AudioError("audio", "holds no samples");
-  for (let i = 0; i < samples.length; i++) {
-    const x = samples[i]!;
-    // NaN and the infinities are the values whose difference from themselves is not zero.
-    if (x - x !== 0) throw new AudioError("audio", `sample ${i} is ${x}, samples must be finite numbers`);
+  // A number less itself is 0, for NaN and the infinities it is NaN, which stays in a sum: one branch for all samples.
+  let a = 0, b = 0, c = 0, d = 0;
+  const n = samples.length, whole = n - n % 4;
+  for (let i = 0; i < whole; i += 4) {
+    a += samples[i]! - samples[i]!;
+    b += samples[i + 1]! - samples[i + 1]!;
+    c += samples[i + 2]! - samples[i + 2]!;
+    d += samples[i + 3]! - samples[i + 3]!;
+  }
+  for (let i = whole; i < n; i++) a += samples[i]! - samples[i]!;
+  if (a + b + c + d !== 0) {
+    const at = samples.findIndex((x) => !Number.isFinite(x));
+    throw new AudioError("audio", `sample ${at} is ${samples[at]}, samples must be finite numbers`);
   }
   return samples;
 }

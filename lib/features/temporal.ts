@@ -46,12 +46,12 @@ export function zeroCrossingRate(audio: AudioInput, options: FrameOptions = {}):
   const frames = frameCount(n, frameLength, hop, center);
   // Crossings between samples i - 1 and i, counted up to i; the padding repeats the end samples and adds none.
   const upTo = new Int32Array(n);
-  let before = samples[0]! < -ZERO, count = 0;
+  let before = samples[0]! < -ZERO ? 1 : 0, count = 0;
   for (let i = 1; i < n; i++) {
-    const negative = samples[i]! < -ZERO;
-    if (negative !== before) count++;
+    // Signs are as good as random: arithmetic instead of a branch.
+    const negative = samples[i]! < -ZERO ? 1 : 0;
+    upTo[i] = count += negative ^ before;
     before = negative;
-    upTo[i] = count;
   }
   const data = new Float32Array(frames);
   const origin = center ? -Math.floor(frameLength / 2) : 0;
