@@ -67,6 +67,7 @@ function program(): Command {
     .option("--seed <n>", "this seed alone", (text) => Number(text))
     .option("--fold <n>", "this fold alone, from 0; kept until the others are there", (text) => Number(text))
     .option("--weights <file>", "weight file for a variant that starts from one")
+    .option("--write-split <file>", "write the split for lint-split, and run nothing")
     .option("--no-cache", "keep no features on disk")
     .option("--corpora <dir>", "folder with the corpora, at any depth", "data")
     .option("--epochs <n>", "fewer epochs than the study's (recorded)", whole("--epochs"))

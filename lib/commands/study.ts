@@ -9,9 +9,9 @@ import process from "node:process";
 import { findStudy } from "../../experiments/mod.ts";
 import type { BackendName } from "../engine/tf.ts";
 import { UsageError } from "../errors.ts";
-import { ensureWritable } from "../io.ts";
+import { ensureWritable, writeFileAtomic } from "../io.ts";
 import { applies, type ProtocolName, RUNGS, type Study, type Variant } from "../study/declare.ts";
-import { findProtocol, findVariant, prepare, runFolds, type RunOptions, runStudy } from "../study/run.ts";
+import { findProtocol, findVariant, prepare, runFolds, type RunOptions, runStudy, splitCsv } from "../study/run.ts";
 import { commandEngine } from "./engine.ts";
 import { progressBar } from "./progress.ts";
 
@@ -41,6 +41,8 @@ export interface StudyOptions {
   readonly allowIncomplete?: boolean;
   /** Make runs again. */
   readonly fresh?: boolean;
+  /** Write the split of the first run (of one fold) for `lint-split` and run nothing. */
+  readonly writeSplit?: string;
   /** Keep no features on disk. */
   readonly cache?: boolean;
   /** The backend that must be used. */
@@ -100,6 +102,15 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
     return applies(protocol);
   });
   if (running.length === 0) return;
+  if (options.writeSplit !== undefined) {
+    const { fraction, allowIncomplete, writeSplit } = options;
+    const prepared = await prepare(study, { dir: options.corpora, fraction, allowIncomplete });
+    const [[name, variant]] = variants as [[string, Variant]];
+    const run = { variant: name, protocol: running[0]!, seed: seedsOf(variant)[0]! };
+    writeFileAtomic(writeSplit, splitCsv(prepared, run, options.fold ?? 0));
+    bar.line(`study ${id}: the split of ${run.protocol}, ${name}, seed ${run.seed} stands in ${writeSplit}`);
+    return;
+  }
   ensureWritable(options.out);
   const engine = await commandEngine(options.backend);
   const signal = interruptSignal();

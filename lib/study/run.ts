@@ -23,6 +23,7 @@ import type { FeatureCache } from "../features/cache.ts";
 import { recipeHash } from "../features/recipes.ts";
 import { canonicalJson, sha256Hex } from "../io.ts";
 import { RandomState, stream } from "../random.ts";
+import { csvText } from "../results/csv.ts";
 import { gatherEnvironment, gitCommit, lockHash } from "../results/environment.ts";
 import {
   type FoldPart,
@@ -295,6 +296,64 @@ export function tableOf(prepared: Prepared, run: Pick<RunOptions, "variant" | "p
     folds = oversampleTraining(folds, examples.map(classOf), (fold) => stream(seed, "oversample", fold));
   }
   return { examples, folds };
+}
+
+/**
+ * A run's split as `lint-split` reads it: one row a row of the fold, CSV with key, path, split, label and what the corpus
+ * says of speaker, sentence, take; `parent`, and whether the scaler is fitted on the row.
+ *
+ * @param fold Number of the fold, from 0.
+ * @throws {UsageError} when the run has no such fold.
+ */
+export function splitCsv(
+  prepared: Prepared,
+  run: Pick<RunOptions, "variant" | "protocol" | "seed">,
+  fold = 0,
+): string {
+  const { examples, folds } = tableOf(prepared, run);
+  const chosen = folds[fold];
+  if (chosen === undefined) throw new UsageError(`There is no fold ${fold}; ${run.protocol} has ${folds.length}.`);
+  const { scalerRows } = findProtocol(prepared.study, run.protocol) as Protocol;
+  const { scaler } = inputOf(prepared.study, findVariant(prepared.study, run.variant), run.protocol);
+  // Duplicates sound as their recording does; what an augmented copy's audio would hash to is not known.
+  const own = new Set(examples.flatMap(({ copy, feature }) => copy === 0 ? [feature] : []));
+  const head = [
+    "key",
+    "path",
+    "split",
+    "label",
+    "corpus",
+    "speaker",
+    "sentence",
+    "take",
+    "intensity",
+    "parent",
+    "sha256",
+  ];
+  const names = new Map<string, number>();
+  const lines = (["train", "validation", "test"] as const).flatMap((split) =>
+    chosen[split].map((row) => {
+      const { key, path, label, corpus, speaker, sentence, take, intensity, sha256, copy, feature } = examples[row]!;
+      const name = copy === 0 ? key : `${key} ${copy}`;
+      // A row that stands in training again is a duplicate of itself.
+      const times = names.get(name) ?? 0;
+      names.set(name, times + 1);
+      const values = [
+        split,
+        label,
+        corpus,
+        speaker,
+        sentence ?? "",
+        take ?? "",
+        intensity ?? "",
+        key,
+        own.has(feature) ? sha256 : "",
+      ];
+      const fitted = scaler !== "none" && (scalerRows === "all" || split === "train");
+      return [times === 0 ? name : `${name} again ${times}`, path, ...values, String(fitted)];
+    })
+  );
+  return csvText([[...head, "scaler"], ...lines]);
 }
 
 async function planRun(prepared: Prepared, options: RunOptions): Promise<Plan> {

@@ -5,9 +5,14 @@ import { studies } from "../../experiments/mod.ts";
 import { demo } from "../../experiments/demo.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { recordPath } from "../../lib/results/record.ts";
-import { prepare, runStudy } from "../../lib/study/run.ts";
+import type { ProtocolName } from "../../lib/study/declare.ts";
+import { readLintRows } from "../../lib/commands/lint_split.ts";
+import { lintSplit } from "../../lib/split/mod.ts";
+import { study000 } from "../../experiments/s000_ravdess_cnn.ts";
+import { study001 } from "../../experiments/s001_ravdess_pictures.ts";
+import { prepare, runFolds, runStudy, splitCsv } from "../../lib/study/run.ts";
 import { engine } from "../engine/engine_for_tests.ts";
-import { onSynthetic, prepareSmall, smallCorpus, temporaryFolder } from "./small.ts";
+import { onSynthetic, prepareSmall, smallCorpus, temporaryFolder, tinyCorpora } from "./small.ts";
 
 const options = { variant: "cnn", protocol: "clean", seed: 3, engine, epochs: 2 } as const;
 
@@ -92,4 +97,49 @@ Deno.test("unknown variants and protocols name what there is; a missing corpus s
   await assert.rejects(prepare(studies[0]!, { dir: await smallCorpus() }), /ravdess.*get it/i);
   await assert.rejects(prepare(onSynthetic(studies[0]!), { dir: temporaryFolder() }), /get it/);
   await assert.rejects(prepare(studies[0]!, { dir: join(temporaryFolder(), "nothing") }), /nothing: .*no such/i);
+});
+
+Deno.test("a split is written as lint-split reads it, and the linter finds what the protocol leaks", async () => {
+  const dir = tinyCorpora({ ravdess: 6 });
+  const prepared = await prepare(study001, { dir, allowIncomplete: true });
+  const lint = (protocol: ProtocolName, variant = "cnn") =>
+    lintSplit(readLintRows(splitCsv(prepared, { variant, protocol, seed: 0 }), "split.csv"));
+  const status = (report: ReturnType<typeof lint>, check: string) =>
+    report.findings.find((each) => each.check === check)!.status;
+  assert.equal(status(lint("as-published"), "speakers"), "leak");
+  const clean = lint("clean");
+  assert.equal(clean.leak, false);
+  assert.equal(status(clean, "speakers"), "clean");
+  assert.equal(status(lint("speaker-sentence"), "sentences"), "clean");
+  assert.equal(status(lint("clean", "cnn-augmented"), "recordings"), "clean");
+  const published = await prepare(study000, { dir, allowIncomplete: true });
+  const leaky = lintSplit(
+    readLintRows(splitCsv(published, { variant: "vanilla", protocol: "as-published", seed: 0 }), "s"),
+  );
+  assert.equal(status(leaky, "scaler"), "leak");
+  assert.throws(
+    () => splitCsv(prepared, { variant: "cnn", protocol: "clean", seed: 0 }, 9),
+    /There is no fold 9; clean has/,
+  );
+  assert.throws(
+    () => splitCsv(prepared, { variant: "cnn", protocol: "cross-corpus", seed: 0 }),
+    /Study 001: cross-corpus does not apply, the study has one corpus/,
+  );
+});
+
+Deno.test("a run can be made fold by fold, and the last one puts the record together", async () => {
+  const prepared = await prepareSmall(demo);
+  const out = temporaryFolder(), whole = temporaryFolder();
+  assert.deepEqual(await runFolds(prepared, { ...options, out }, [1]), { done: 1, total: 2 });
+  assert.equal(existsSync(recordPath(out, { study: "demo", ...options })), false);
+  assert.deepEqual(await runFolds(prepared, { ...options, out }, [0]), { done: 2, total: 2 });
+  const trained: number[] = [];
+  const { record } = await runStudy(prepared, { ...options, out, onEpoch: (_, { index }) => trained.push(index) });
+  assert.deepEqual(trained, [], "nothing is trained again");
+  const { record: expected } = await runStudy(prepared, { ...options, out: whole });
+  assert.deepEqual(record.metrics, expected.metrics);
+  await assert.rejects(
+    runFolds(prepared, { ...options, out }, [2]),
+    /There is no fold 2; clean has 2, numbered from 0/,
+  );
 });
