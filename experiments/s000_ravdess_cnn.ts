@@ -25,14 +25,15 @@ const OPTIMISED: TrainingPlan = {
 
 /**
  * What the README promises and the code never did: optimiser, penalty and dropout, each with each, all else as
- * 'optimised'. The factor of L1 is the largest at which the network still learns (at 0.001 its weights vanish).
+ * 'optimised'. The README names no factor: L1's is a tenth of L2's, because at 0.01 the network no longer learns its
+ * training rows.
  */
 function ablation(): Record<string, Variant> {
   const optimizers: OptimizerSpec[] = [
     { kind: "adam", learningRate: 0.001 },
     { kind: "rmsprop", learningRate: 0.001 },
   ];
-  const penalties: [string, Penalty | undefined][] = [["none", undefined], ["l1", { l1: 1e-4 }], ["l2", L2]];
+  const penalties: [string, Penalty | undefined][] = [["none", undefined], ["l1", { l1: 0.001 }], ["l2", L2]];
   const variants: Record<string, Variant> = {};
   for (const optimizer of optimizers) {
     for (const [penaltyName, penalty] of penalties) {
