@@ -408,7 +408,9 @@ export async function runStudy(
   if (!options.fresh && hasRunRecord(options.out, plan.id)) {
     const record = readRunRecord(recordPath(options.out, plan.id));
     checkSame(record, prepared, plan, options.out);
-    if (!options.bundle || existsSync(options.bundle)) return { record, kept: true };
+    // A bundle that is missing (git does not hold the large ones) is trained again; the record stays what it is.
+    if (options.bundle && !existsSync(options.bundle)) await runFold(prepared, plan, options, plan.folds[0]!, 0);
+    return { record, kept: true };
   }
   const parts = await runParts(prepared, plan, options, () => true);
   const { folds, predictions, seconds } = mergeFolds(parts);

@@ -59,6 +59,18 @@ Deno.test("an interrupted run keeps its finished folds and goes on to the same r
   assert.deepEqual(again.record, record);
 });
 
+Deno.test("a missing bundle is made anew beside a record that stands, which is not touched", async () => {
+  const prepared = await prepareSmall(demo);
+  const out = temporaryFolder(), bundle = join(out, "bundles", "demo");
+  const { record } = await runStudy(prepared, { ...options, out });
+  const path = recordPath(out, record);
+  const before = readFileSync(path, "utf8");
+  const { kept } = await runStudy(prepared, { ...options, out, bundle });
+  assert.equal(kept, true);
+  assert.equal(existsSync(join(bundle, "bundle.json")), true);
+  assert.equal(readFileSync(path, "utf8"), before);
+});
+
 Deno.test("a record of other data or settings is never taken for this run's", async () => {
   const prepared = await prepareSmall(demo);
   const out = temporaryFolder();
