@@ -1,58 +1,11 @@
 /**
- * Compiles `resample_kernel.c` into `resample_kernel_wasm.ts`. Needs clang and wasm-ld (Debian: `apt install clang lld`).
+ * Compiles `resample_kernel.c` into `resample_kernel_wasm.ts`.
  *
  * Run after a change of the C file: `deno run -A lib/audio/resample_kernel_build.ts`.
  *
  * @module
  */
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { sha256Hex, writeFileAtomic } from "../io.ts";
+import { buildWasm } from "../setup/wasm_build.ts";
 
-const folder = import.meta.dirname!;
-const source = join(folder, "resample_kernel.c");
-const scratch = mkdtempSync(join(tmpdir(), "serlab-kernel-"));
-try {
-  const object = join(scratch, "kernel.wasm");
-  execFileSync("clang", [
-    "--target=wasm32",
-    "-O3",
-    "-msimd128",
-    "-mbulk-memory",
-    "-nostdlib",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-Wl,--no-entry",
-    "-Wl,--export=__heap_base",
-    "-Wl,--strip-all",
-    "-Wl,-z,stack-size=4096",
-    "-o",
-    object,
-    source,
-  ], { stdio: "inherit" });
-  const compiler = execFileSync("clang", ["--version"], { encoding: "utf8" }).split("\n")[0]!;
-  const lines = readFileSync(object).toString("base64").match(/.{1,110}/g)!;
-  writeFileAtomic(
-    join(folder, "resample_kernel_wasm.ts"),
-    `/**
- * \`resample_kernel.c\` compiled to WebAssembly by \`resample_kernel_build.ts\` (${compiler}). Not edited by hand.
- *
- * @module
- */
-
-/** SHA-256 of the C file that this was compiled from; a test compares it. */
-export const RESAMPLE_KERNEL_SOURCE_SHA256: string = "${sha256Hex(readFileSync(source))}";
-
-/** The module, base64. */
-export const RESAMPLE_KERNEL_WASM: string = [
-${lines.map((line) => `  "${line}",`).join("\n")}
-].join("");
-`,
-  );
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
-}
+buildWasm({ folder: import.meta.dirname!, name: "resample_kernel", constant: "RESAMPLE_KERNEL" });
