@@ -21,7 +21,7 @@ interface Trained {
   readonly plain: number;
 }
 
-Deno.test("on wasm every study's model trains, several times faster than with the plain filter gradient", async () => {
+Deno.test("on wasm every study's model trains, five times faster than with the plain filter gradient", async () => {
   const script = new URL("./wasm_models.ts", import.meta.url);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", fromFileUrl(script)],
@@ -34,6 +34,5 @@ Deno.test("on wasm every study's model trains, several times faster than with th
     assert.equal(losses.length, 2, `${name}: a weight did not move`);
     assert.ok(losses.every(Number.isFinite), name);
   }
-  // How many times exactly is for a bench (5.3 to 7.2 were measured); here a kernel that is not in force must be seen.
-  assert.ok(plain / ours >= 3, `${ours} ms a step, ${plain} ms with the plain sum`);
+  assert.ok(plain / ours >= 5, `${ours} ms a step, ${plain} ms with the plain sum`);
 });
