@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { systemReason } from "../io.ts";
@@ -24,66 +24,47 @@ export function cacheFolder(): string {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return Deno.kill === undefined ? true : (Deno.kill(pid, "SIGCONT"), true);
-  } catch (error) {
-    return !(error instanceof Deno.errors.NotFound) && (error as { code?: string }).code !== "ESRCH";
-  }
-}
-
-/** How long a lock whose holder cannot be asked is honoured, in ms. */
-const STALE_MS = 30 * 60_000;
-
 /**
- * Runs `work` while no other process runs work under the same lock; the lock of a process that is gone is taken over.
+ * Runs `work` while no other process runs work under the same lock. The lock is the system's own on an open file, so
+ * that of a process that is gone, however it went, is free again.
  *
- * @param path A path beside what is guarded; `<path>.lock` is made while the work runs.
+ * @param path A path beside what is guarded; `<path>.lock` is there while the work runs.
  * @param onWait Called once when somebody else holds the lock.
  * @throws {WriteError} when the lock cannot be made.
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, onWait?: () => void): Promise<T> {
   const lock = `${path}.lock`;
-  let told = false;
-  while (true) {
-    try {
-      mkdirSync(dirname(lock), { recursive: true });
-      mkdirSync(lock);
-      writeFileSync(join(lock, "pid"), String(Deno.pid));
-      break;
-    } catch (error) {
-      if ((error as { code?: string }).code !== "EEXIST") {
-        throw new WriteError(`${lock}: cannot be made, ${systemReason(error)}.`, { cause: error });
-      }
-      if (isStale(lock)) {
-        rmSync(lock, { recursive: true, force: true });
-        continue;
-      }
-      if (!told) onWait?.();
-      told = true;
-      await new Promise((done) => setTimeout(done, 250));
-    }
+  let held: Deno.FsFile | undefined;
+  for (let told = false; held === undefined; told = true) {
+    held = tryLock(lock);
+    if (held !== undefined) break;
+    if (!told) onWait?.();
+    await new Promise((done) => setTimeout(done, 100));
   }
   try {
     return await work();
   } finally {
-    rmSync(lock, { recursive: true, force: true });
+    // The name goes before the lock does: who opened the file meanwhile sees that it is another one, or none, by then.
+    // (Windows keeps the name of an open file.)
+    if (Deno.build.os !== "windows") rmSync(lock, { force: true });
+    held.close();
+    if (Deno.build.os === "windows") rmSync(lock, { force: true });
   }
 }
 
-function isStale(lock: string): boolean {
+/** The lock's open file, or nothing when somebody else has it. */
+function tryLock(lock: string): Deno.FsFile | undefined {
+  let file: Deno.FsFile | undefined;
   try {
-    const age = Date.now() - statSync(lock).mtimeMs;
-    let pid: number;
-    try {
-      pid = Number(readFileSync(join(lock, "pid"), "utf8"));
-    } catch {
-      return age > 5_000; // the holder died between making the folder and writing its number
-    }
-    return age > STALE_MS || !Number.isInteger(pid) || pid <= 0 || (pid !== Deno.pid && !isAlive(pid));
-  } catch {
-    return false; // gone by now: try again
+    mkdirSync(dirname(lock), { recursive: true });
+    file = Deno.openSync(lock, { create: true, write: true, read: true });
+    if (file.tryLockSync(true) && file.statSync().ino === statSync(lock, { throwIfNoEntry: false })?.ino) return file;
+  } catch (error) {
+    file?.close();
+    throw new WriteError(`${lock}: cannot be made, ${systemReason(error)}.`, { cause: error });
   }
+  file.close();
+  return undefined;
 }
 
 /**
