@@ -26,7 +26,16 @@ interface PackageJson {
 
 interface LockFile {
   readonly specifiers: Readonly<Record<string, string>>;
-  readonly npm: Readonly<Record<string, { readonly integrity?: string; readonly dependencies?: readonly string[] }>>;
+  readonly npm: Readonly<
+    Record<
+      string,
+      {
+        readonly integrity?: string;
+        readonly dependencies?: readonly string[];
+        readonly optionalDependencies?: readonly string[];
+      }
+    >
+  >;
   readonly workspace: {
     readonly packageJson: { readonly dependencies: readonly string[]; readonly overrides: Overrides };
   };
@@ -131,9 +140,10 @@ Deno.test("every override is in force in deno.lock", () => {
       assert.deepEqual([...versions.get(name) ?? []], [version], name);
       continue;
     }
-    const parent = Object.entries(lock.npm).find(([key]) => nameAndVersion(key)[0] === path[0])![1].dependencies!;
+    const [, parent] = Object.entries(lock.npm).find(([key]) => nameAndVersion(key)[0] === path[0])!;
+    const children = [...parent.dependencies ?? [], ...parent.optionalDependencies ?? []];
     // A package of which there is one version stands in its parent's list without it.
-    const listed = parent.find((dependency) => nameAndVersion(`${dependency}@`)[0] === name)!;
+    const listed = children.find((dependency) => nameAndVersion(`${dependency}@`)[0] === name)!;
     const found = listed.startsWith(`${name}@`) ? listed.slice(name.length + 1) : [...versions.get(name)!].join();
     assert.equal(found.split("_")[0], version, path.join(" > "));
   }
