@@ -23,6 +23,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["lib/bundle.ts", "lib/bundle_files.ts", "lib/predict.ts"],
   ["lib/notebook"],
   ["lib/study"],
+  ["lib/search"],
   ["experiments"],
   ["lib/commands", "lib/cli.ts"],
 ];
