@@ -31,12 +31,14 @@ export type TrialStatus = "waiting" | "running" | "done" | "pruned" | "failed";
  * needs; JSON.
  */
 export interface TrialJob {
-  /** Unique in the sweep and the same on every machine: `<hash>-<epochs>`. */
+  /** Unique in the sweep and the same on every machine: `<hash>-<epochs>`, with `test-` before it for sealed rows. */
   readonly id: string;
   /** The trial: hash of study, variant, protocol, fold, configuration, data and settings. */
   readonly hash: string;
   /** The sweep: `<study>-<method>-<protocol>`. */
   readonly sweep: string;
+  /** `validation`: a trial of the search; `test`: the sealed rows, once, after the search has ended. */
+  readonly rows: "validation" | "test";
   /** Study, or the name of a function that is searched instead of one. */
   readonly study: string;
   /** Variant that the configuration changes. */
@@ -49,7 +51,7 @@ export interface TrialJob {
   readonly innerFolds: number;
   /** The configuration. */
   readonly config: Configuration;
-  /** Seed of the training: follows from study, variant and configuration alone. */
+  /** Seed of the training: follows from study, variant and configuration alone. An empty one is the variant as it is. */
   readonly seed: number;
   /** Seed of the split, of augmented copies and of the inner folds: the sweep's. */
   readonly dataSeed: number;
@@ -78,7 +80,7 @@ export type TrialOutcome =
     readonly status: "done";
     /** The score on the validation rows, in [0, 1]. */
     readonly score: number;
-    /** Validation predictions as CSV: `key,parent,copy,speaker,fold,truth,prediction` (`fold`: the inner one). */
+    /** Predictions of the scored rows as CSV: `key,parent,copy,speaker,fold,truth,prediction` (`fold`: the inner one). */
     readonly predictions: string;
     /** At most a hundred entries, the last epoch among them, of the first inner training. */
     readonly history: readonly HistoryEntry[];

@@ -110,6 +110,8 @@ export interface FitOptions {
   readonly checkpoint?: CheckpointStore | undefined;
   /** Least time between checkpoints, s; default 10. */
   readonly checkpointEverySec?: number | undefined;
+  /** Whether the state after the last epoch is kept too, so that a plan of more epochs goes on from it. Default false. */
+  readonly checkpointAtEnd?: boolean | undefined;
   /** What the training is (data, model, plan): a checkpoint of anything else is refused. */
   readonly identity?: string | undefined;
   /** Stops the training at the next step when aborted. */
@@ -207,6 +209,7 @@ export async function fit(
   let bestWeights: readonly NdArray[] | null = null;
   const saved = options.checkpoint?.load() ?? null;
   if (saved) bestWeights = resume(trainer, loop, saved, options.identity);
+  const resumed = loop.history.length;
 
   const baseRate = (epoch: number): number => options.schedule?.(epoch) ?? trainer.learningRate;
   const pause = yielder();
@@ -271,6 +274,9 @@ export async function fit(
     }
   }
   const last = loop.history.length;
+  if (options.checkpoint && options.checkpointAtEnd && last > resumed) {
+    options.checkpoint.save(await snapshot(trainer, loop, bestWeights, options.identity));
+  }
   if (bestWeights) trainer.restore({ ...(await trainer.state()), weights: bestWeights });
   trainer.pullWeights();
   return {
