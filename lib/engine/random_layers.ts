@@ -90,6 +90,13 @@ class LayerRandom {
   }
 }
 
+/** Whether a layer itself draws random numbers in training: one of a rate of zero does not. */
+export function isActiveRandomLayer(layer: tf.layers.Layer): boolean {
+  const random = layer as unknown as RandomLayer;
+  if (KINDS[random.getClassName()] === undefined) return false;
+  return random.getClassName() === "GaussianNoise" || (random.rate > 0 && random.rate < 1);
+}
+
 /** The random layers of a model. */
 export class RandomLayers {
   readonly #seed: number;
@@ -129,7 +136,7 @@ export class RandomLayers {
         const source = random(layer.name), draw = KINDS[layer.getClassName()]!;
         layer.call = (inputs: tf.Tensor | tf.Tensor[], kwargs?: { training?: boolean }): tf.Tensor => {
           const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-          const idle = layer.getClassName() === "GaussianNoise" ? false : !(layer.rate > 0 && layer.rate < 1);
+          const idle = !isActiveRandomLayer(layer as unknown as tf.layers.Layer);
           return !kwargs?.training || idle ? tf.clone(x) : tf.tidy(() => draw(layer, x, source));
         };
         undo.push(() => delete layer.call); // uncovers the class's own method

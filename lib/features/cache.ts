@@ -30,7 +30,7 @@ import { fileURLToPath } from "node:url";
 import { UsageError, WriteError } from "../errors.ts";
 import { canonicalJson, sha256Hex, systemReason } from "../io.ts";
 import type { NdArray } from "../types.ts";
-import { type Recipe, recipeHash } from "./recipes.ts";
+import { recipeHash, type RecipeIdentity } from "./recipes.ts";
 
 /**
  * Counts up when the numbers of any recipe change for another reason than the recipe itself: decoding, change of rate,
@@ -50,10 +50,10 @@ const USED_MS = 24 * 60 * 60_000;
 
 /** What an entry is of. */
 export interface CacheKey {
-  /** SHA-256 of the audio file's bytes, lower-case hexadecimal. */
+  /** SHA-256 of the audio file's bytes (of the input's, where that is no audio), lower-case hexadecimal. */
   readonly content: string;
   /** The recipe. */
-  readonly recipe: Recipe;
+  readonly recipe: RecipeIdentity;
   /** The augmentation's record (plain JSON); null or absent for the recording itself. */
   readonly augmentation?: unknown;
 }
@@ -305,7 +305,7 @@ function statOf(path: string): { size: number; mtimeMs: number; isFile: boolean 
   return { size: stat.size, mtimeMs: stat.mtimeMs, isFile: stat.isFile() };
 }
 
-function folderOf(recipe: Recipe): string {
+function folderOf(recipe: RecipeIdentity): string {
   return `${recipe.name.replaceAll(/[^A-Za-z0-9_-]/g, "_")}-${recipeHash(recipe)}`;
 }
 

@@ -55,6 +55,9 @@ export interface Recipe {
   extract(wave: Waveform): NdArray;
 }
 
+/** What a recipe's numbers are found by in a cache; anything else that is computed from an input may have one too. */
+export type RecipeIdentity = Pick<Recipe, "name" | "version" | "load" | "parameters">;
+
 /** A recipe's parts, with the checks put before its `extract`. */
 function define(parts: Omit<Recipe, "sampleRateHz">): Recipe {
   return {
@@ -350,7 +353,7 @@ export function recipe(name: string): Recipe {
  * assert.match(recipeHash(recipe("study000")), /^[0-9a-f]{16}$/);
  * ```
  */
-export function recipeHash(recipe: Recipe): string {
+export function recipeHash(recipe: RecipeIdentity): string {
   const sorted = (record: object) => Object.entries(record).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
   const text = JSON.stringify([recipe.name, recipe.version, sorted(recipe.load), sorted(recipe.parameters)]);
   let hash = 0xcbf29ce484222325n;

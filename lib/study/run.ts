@@ -16,8 +16,10 @@ import type { BundleInfo, ExpectedAccuracy } from "../bundle.ts";
 import { writeBundle } from "../bundle_files.ts";
 import { corpora, indexCorpus, manifestHash } from "../corpora/mod.ts";
 import { findVotes, type ListenerVotes } from "../corpora/votes.ts";
+import { createTrainerOn } from "../engine/bottleneck.ts";
 import { createTrainer } from "../engine/mod.ts";
 import type { Engine } from "../engine/tf.ts";
+import type { Trainer } from "../engine/trainer.ts";
 import { UsageError } from "../errors.ts";
 import type { FeatureCache } from "../features/cache.ts";
 import { recipeHash } from "../features/recipes.ts";
@@ -524,14 +526,8 @@ async function runFold(
   const featureRows = (rows: readonly number[]): Int32Array => Int32Array.from(rows, (row) => examples[row]!.feature);
   const train = featureRows(fold.train), tested = protocol.validatesOnTest ? fold.test : fold.validation;
   const scaler = fitScaler(plan.input.scaler, raw, protocol.scalerRows === "all" ? undefined : train);
-  const data: Dataset = { x: applyScaler(scaler, raw), y };
+  const scaled = applyScaler(scaler, raw);
   const model = variant.model({ classes, seed: options.seed });
-  if (plan.pretrained) applyPretrained(model, plan.pretrained);
-  const trainer = createTrainer(model, {
-    optimizer: variant.optimizer,
-    seed: options.seed,
-    onNotice: options.onNotice ?? (() => {}),
-  });
   const { id: { protocol: protocolName, variant: variantName, seed } } = plan;
   const checkpoint = checkpointFile(
     join(
@@ -540,9 +536,18 @@ async function runFold(
       `${study.id}-${protocolName}-${variantName}-s${seed}-${index}-${plan.identity.slice(0, 8)}`,
     ),
   );
+  let trainer: Trainer | undefined;
   try {
+    if (plan.pretrained) applyPretrained(model, plan.pretrained);
     const started = performance.now();
     const { batch } = variant;
+    const how = { optimizer: variant.optimizer, seed: options.seed, onNotice: options.onNotice ?? (() => {}) };
+    // What frozen layers make of a row is computed once, unless rows are changed at each step.
+    const fed = batch
+      ? { trainer: createTrainer(model, how), x: scaled }
+      : await createTrainerOn(model, scaled, { ...how, cache: prepared.cache, signal: options.signal });
+    trainer = fed.trainer;
+    const data: Dataset = { x: fed.x, y };
     const { history } = await fit(trainer, data, { ...variant.plan, epochs: plan.epochs }, {
       seed,
       rows: train,
@@ -576,7 +581,7 @@ async function runFold(
       },
     };
   } finally {
-    trainer.dispose();
+    trainer?.dispose();
     model.dispose();
   }
 }
