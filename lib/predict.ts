@@ -4,61 +4,59 @@
  * @module
  */
 
-import type { Bundle } from "./bundle.ts";
-import { predictProbabilities } from "./engine/trainer.ts";
-import { FormatError } from "./errors.ts";
+import { resample } from "./audio/resample.ts";
+import type { Bundle, BundleInfo } from "./bundle.ts";
+import { AudioError, FormatError, UsageError } from "./errors.ts";
 import { extractFrom, type Recipe, recipe } from "./features/recipes.ts";
+import { type Figure, lineFigure } from "./figures/mod.ts";
+import { answerDoubts, type AudioSource, describeRecording, type Doubt, doubtsOf } from "./predict_doubts.ts";
+import { applyTemperature } from "./training/calibration.ts";
 import { applyScaler } from "./training/dataset.ts";
-import type { Waveform } from "./types.ts";
+import { outlierScore } from "./training/outlier.ts";
+import type { NdArray, Waveform } from "./types.ts";
+
+export type { AudioSource, Doubt, DoubtId } from "./predict_doubts.ts";
 
 /** An answer. */
 export interface Prediction {
   /** The most probable label. */
   readonly emotion: string;
-  /** Whether the answer should not be relied on; `emotion` is the arg-max all the same. */
+  /** Whether the bundle cannot say; `emotion` is the arg-max all the same. */
   readonly abstained: boolean;
-  /** Probability of each label, in the bundle's order; they sum to 1. */
+  /** Calibrated probability of each label, in the bundle's order; they sum to 1. */
   readonly probabilities: Readonly<Record<string, number>>;
   /** What speaks against relying on the answer, one sentence each. */
   readonly warnings: readonly string[];
+  /** The same as data: which doubt, what it cost on the bundle's test clips, whether the answer is 'cannot say' for it. */
+  readonly doubts: readonly Doubt[];
+  /** Calibrated probability of `emotion`. */
+  readonly confidence: number;
+  /** How far the input lies from the training rows, about 1 for one like them; null where the bundle does not say. */
+  readonly outlying: number | null;
 }
 
-/** Shortest recording of which training gives any idea, s. */
-const SHORT_SEC = 0.5;
-
-/** Samples at or above this magnitude count as clipped. */
-const FULL_SCALE = 0.999;
-
-/** What is wrong with a recording for this bundle, one sentence each, and whether it holds nothing at all. */
-function examine(wave: Waveform, rateHz: number | null): { silent: boolean; warnings: string[] } {
-  const { samples, sampleRateHz } = wave;
-  let peak = 0, clipped = 0;
-  for (let i = 0; i < samples.length; i++) {
-    const magnitude = Math.abs(samples[i]!);
-    if (magnitude > peak) peak = magnitude;
-    if (magnitude >= FULL_SCALE) clipped++;
-  }
-  const warnings: string[] = [];
-  const silent = peak === 0;
-  if (silent) warnings.push("The recording is silent: every sample is zero.");
-  else if (peak < 1e-3) {
-    warnings.push(`The recording is very quiet: its peak is ${decibels(peak)} dB below full scale.`);
-  }
-  const seconds = samples.length / sampleRateHz;
-  if (seconds < SHORT_SEC) warnings.push(`The recording lasts only ${seconds.toFixed(2)} s.`);
-  if (clipped > samples.length / 1000) {
-    warnings.push(`The recording is clipped: ${(100 * clipped / samples.length).toFixed(1)} % of it is at full scale.`);
-  }
-  if (rateHz !== null && sampleRateHz < rateHz) {
-    warnings.push(
-      `The recording holds nothing above ${sampleRateHz / 2} Hz; the model was trained on audio at ${rateHz} Hz.`,
-    );
-  }
-  return { silent, warnings };
+/** An answer for a stretch of a recording. */
+export interface WindowPrediction extends Prediction {
+  /** Start of the stretch in seconds. */
+  readonly startSec: number;
+  /** Its end in seconds. */
+  readonly endSec: number;
 }
 
-function decibels(peak: number): string {
-  return (-20 * Math.log10(peak)).toFixed(0);
+/** Options of {@linkcode predict}. */
+export interface PredictOptions {
+  /** Where the recording comes from: a strongly compressed file is warned of. */
+  readonly source?: AudioSource;
+}
+
+/** Options of {@linkcode predictWindows}. */
+export interface WindowOptions extends PredictOptions {
+  /** Length of a window in seconds; default: the median of the bundle's training recordings, or 3 s. */
+  readonly windowSec?: number;
+  /** From one window's start to the next one's, in seconds; default half a window. */
+  readonly hopSec?: number;
+  /** Is told after each window. */
+  readonly onWindow?: (window: WindowPrediction, done: number, total: number) => void;
 }
 
 /**
@@ -75,6 +73,32 @@ function fitted(values: Float32Array, size: number, { name, shape }: Recipe, bun
   return data;
 }
 
+/** The rate that audio is brought to for a bundle, Hz; null where every rate is taken as it is. */
+function wantedRate(info: BundleInfo): number | null {
+  return recipe(info.features.recipe).sampleRateHz ?? info.sampleRateHz;
+}
+
+/**
+ * What a bundle's model is fed for a recording: `[1, …shape]`, scaled.
+ *
+ * @param info What the bundle says.
+ * @param wave Mono audio of any length and rate.
+ * @throws {AudioError} when the audio is unusable.
+ */
+export function modelInput(info: BundleInfo, wave: Waveform): NdArray {
+  const features = recipe(info.features.recipe);
+  const { sampleRateHz } = info;
+  // Features at the file's own rate mean another thing at another rate than the training's.
+  const isForeign = features.sampleRateHz === null && sampleRateHz !== null && wave.sampleRateHz !== sampleRateHz &&
+    wave.samples.length > 0;
+  const { data } = extractFrom(features, isForeign ? resample(wave, sampleRateHz) : wave);
+  const size = info.features.shape.reduce((a, b) => a * b, 1);
+  return applyScaler(info.scaler, {
+    data: fitted(data, size, features, info.name),
+    shape: [1, ...info.features.shape],
+  });
+}
+
 /**
  * Predicts the emotion of one recording of any length and rate.
  *
@@ -82,23 +106,122 @@ function fitted(values: Float32Array, size: number, { name, shape }: Recipe, bun
  * @param wave Mono audio.
  * @throws {AudioError} when the audio is unusable (no samples, a sample that is not finite).
  */
-export async function predict(bundle: Bundle, wave: Waveform): Promise<Prediction> {
-  const { info, model } = bundle;
-  const features = recipe(info.features.recipe);
-  const { silent, warnings } = examine(wave, features.sampleRateHz);
-  const raw = extractFrom(features, wave);
-  const size = info.features.shape.reduce((a, b) => a * b, 1);
-  const x = applyScaler(info.scaler, {
-    data: fitted(raw.data, size, features, info.name),
-    shape: [1, ...info.features.shape],
-  });
-  const { data } = await predictProbabilities(model, x);
+export async function predict(bundle: Bundle, wave: Waveform, options: PredictOptions = {}): Promise<Prediction> {
+  const { info, model, outlier } = bundle;
+  const x = modelInput(info, wave);
+  const raw = await model.predict(x);
+  const { data } = applyTemperature(raw, info.calibration?.temperature ?? 1);
   let best = 0;
   data.forEach((p, i) => best = p > data[best]! ? i : best);
+  const confidence = data[best]!;
+  const outlying = outlier ? outlierScore(outlier, x.data) : null;
+  const { sampleRateHz = wave.sampleRateHz } = options.source ?? {};
+  const doubts = [
+    ...doubtsOf(info, describeRecording(wave), wantedRate(info), { ...options.source, sampleRateHz }),
+    ...answerDoubts(info, { confidence, outlying }),
+  ];
   return {
     emotion: info.labels[best]!,
-    abstained: silent,
+    abstained: doubts.some(({ abstains }) => abstains),
     probabilities: Object.fromEntries(info.labels.map((label, i) => [label, data[i]!])),
-    warnings,
+    warnings: doubts.map(({ text }) => text),
+    doubts,
+    confidence,
+    outlying,
   };
+}
+
+/** Most windows of one recording: a day at a hop of one second. */
+const MOST_WINDOWS = 86_400;
+
+/**
+ * Predicts a long recording window by window.
+ *
+ * The windows start at 0, hop, 2 · hop, …; one that reaches beyond the end is cut there, and left out where less than
+ * half a window would be left (unless it is the only one).
+ *
+ * @param bundle The bundle.
+ * @param wave Mono audio of any length and rate.
+ * @throws {UsageError} when a window or hop is no positive number, or there would be more than 86,400 windows.
+ * @throws {AudioError} when the audio is unusable.
+ */
+export async function predictWindows(
+  bundle: Bundle,
+  wave: Waveform,
+  options: WindowOptions = {},
+): Promise<WindowPrediction[]> {
+  const { onWindow } = options;
+  const { windowSec, hopSec } = windowSizes(bundle.info, options);
+  if (wave.samples.length === 0) throw new AudioError("audio", "holds no samples");
+  const rate = wantedRate(bundle.info);
+  // The change of rate is made once, so that windows have no edges of their own.
+  const whole = rate === null || rate === wave.sampleRateHz ? wave : resample(wave, rate);
+  const { samples, sampleRateHz } = whole;
+  const length = Math.max(1, Math.round(windowSec * sampleRateHz));
+  const starts: number[] = [];
+  for (let i = 0;; i++) {
+    const start = Math.round(i * hopSec * sampleRateHz);
+    if (i > 0 && samples.length - start < Math.max(1, length / 2)) break;
+    if (i >= MOST_WINDOWS) {
+      throw new UsageError(`There would be more than ${MOST_WINDOWS} windows; take a longer hop than ${hopSec} s.`);
+    }
+    starts.push(start);
+    if (start + length >= samples.length) break;
+  }
+  const source: AudioSource = { ...options.source, sampleRateHz: wave.sampleRateHz, isWindow: true };
+  const windows: WindowPrediction[] = [];
+  for (const start of starts) {
+    const part = { samples: samples.subarray(start, start + length), sampleRateHz };
+    const answer = await predict(bundle, part, { source });
+    const startSec = start / sampleRateHz, endSec = startSec + part.samples.length / sampleRateHz;
+    const window: WindowPrediction = { startSec, endSec, ...answer };
+    windows.push(window);
+    onWindow?.(window, windows.length, starts.length);
+  }
+  return windows;
+}
+
+/**
+ * Length and hop of a bundle's windows in seconds, as asked for or by default.
+ *
+ * @throws {UsageError} when one is no positive number.
+ */
+export function windowSizes(
+  info: BundleInfo,
+  options: { readonly windowSec?: number; readonly hopSec?: number } = {},
+): { readonly windowSec: number; readonly hopSec: number } {
+  const windowSec = options.windowSec ?? Math.round(10 * (info.trained?.medianSec ?? 3)) / 10;
+  const hopSec = options.hopSec ?? windowSec / 2;
+  for (const [name, value] of [["window", windowSec], ["hop", hopSec]] as const) {
+    if (!(value > 0 && value <= 3600)) {
+      throw new UsageError(`A ${name} lasts more than 0 and at most 3600 s, not ${value}.`);
+    }
+  }
+  return { windowSec, hopSec };
+}
+
+/**
+ * Probabilities over time as a figure: one line a label, at the middle of each window; where the bundle cannot say, the
+ * lines have a gap.
+ *
+ * @param windows What {@linkcode predictWindows} gave, at least one.
+ * @param options.title Title of the figure.
+ * @param options.gaps Whether windows without an answer are left out. Default false.
+ */
+export function windowsFigure(
+  windows: readonly WindowPrediction[],
+  options: { readonly title?: string; readonly gaps?: boolean } = {},
+): Figure {
+  const { title = "Probabilities over time", gaps = false } = options;
+  const x = windows.map(({ startSec, endSec }) => (startSec + endSec) / 2);
+  const labels = Object.keys(windows[0]?.probabilities ?? {});
+  return lineFigure(
+    labels.map((name) => ({
+      name,
+      x,
+      y: windows.map(({ probabilities, abstained }) => gaps && abstained ? NaN : probabilities[name]!),
+      markers: windows.length < 60,
+    })),
+    { title, xTitle: "Time (s)", yTitle: "Probability", yRange: [0, 1] },
+  );
 }

@@ -88,14 +88,16 @@ function fft(re: Float64Array, im: Float64Array): void {
  *
  * @returns `SPECTRUM_LENGTH / 2 + 1` bins from 0 Hz to the Nyquist frequency.
  */
-function meanSpectrum(samples: Float32Array): Float64Array {
+function meanSpectrum(samples: Float32Array, mostFrames: number): Float64Array {
   const n = SPECTRUM_LENGTH;
   const window = Float64Array.from({ length: n }, (_, i) => 0.5 - 0.5 * Math.cos(2 * Math.PI * i / n));
   const bins = new Float64Array(n / 2 + 1);
   const re = new Float64Array(n);
   const im = new Float64Array(n);
   let frames = 0;
-  for (let start = 0; frames === 0 || start + n <= samples.length; start += n) {
+  // Of a long recording frames are taken here and there.
+  const step = n * Math.max(1, Math.ceil(2 * samples.length / n / mostFrames));
+  for (let start = 0; frames === 0 || start + n <= samples.length; start += step) {
     // Two overlapping frames at once, as real and imaginary part: their powers add up in the mean of bins k and -k.
     for (let i = 0; i < n; i++) {
       re[i] = (samples[start + i] ?? 0) * window[i]!;
@@ -112,9 +114,21 @@ function meanSpectrum(samples: Float32Array): Float64Array {
   return bins.map((power) => power * scale);
 }
 
-/** The highest frequency that holds more than noise, in Hz. */
-function bandwidth(samples: Float32Array, sampleRateHz: number, bits: number | undefined): number {
-  const bins = meanSpectrum(samples);
+/**
+ * The highest frequency in Hz that holds more than noise of quantisation and a ten-millionth of the strongest band.
+ *
+ * @param samples Mono audio, not all zero.
+ * @param sampleRateHz Its rate in Hz.
+ * @param options.bits Bits of a sample, where it was stored as an integer.
+ * @param options.mostFrames Frames of 2048 samples that are looked at, spread over the recording; default all.
+ */
+export function audioBandwidth(
+  samples: Float32Array,
+  sampleRateHz: number,
+  options: { readonly bits?: number | undefined; readonly mostFrames?: number } = {},
+): number {
+  const { bits, mostFrames = Infinity } = options;
+  const bins = meanSpectrum(samples, mostFrames);
   const width = sampleRateHz / SPECTRUM_LENGTH;
   // Bands of about 100 Hz, so that a single bin decides nothing.
   const reach = Math.max(1, Math.round(50 / width));
@@ -194,7 +208,9 @@ export function examineAudio(decoded: DecodedAudio, file: string): AudioReport {
 
   const mono = toMono(decoded).samples;
   const { leading, trailing, silent } = silence(mono, Math.max(1, Math.round(SILENCE_FRAME_SEC * sampleRateHz)));
-  const bandwidthHz = allZero ? 0 : bandwidth(mono, sampleRateHz, bits === undefined ? undefined : Number(bits));
+  const bandwidthHz = allZero
+    ? 0
+    : audioBandwidth(mono, sampleRateHz, { bits: bits === undefined ? undefined : Number(bits) });
 
   const warnings: string[] = [];
   const seconds = (value: number) => `${value.toFixed(2)} s`;

@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { readBundle } from "../bundle_files.ts";
+import { weightsOfLayer } from "../engine/topology.ts";
 import { FormatError, UsageError } from "../errors.ts";
 import { readFileOr, sha256Hex } from "../io.ts";
 import type { NdArray } from "../types.ts";
@@ -45,20 +46,14 @@ export async function loadPretrained(spec: Pretrained, options: PretrainedOption
     if (folder === undefined) {
       throw new UsageError(`${folders[0]}: the ${spec.describe} are not there; make them with: ${spec.command}.`);
     }
-    const { model } = await readBundle(folder);
-    try {
-      const layers = new Map(spec.layers.map((name) => {
-        const layer = model.layers.find((each) => each.name === name);
-        if (!layer) throw new FormatError(`${folder}: its model has no layer ${name}.`);
-        return [
-          name,
-          layer.getWeights().map((w): NdArray => ({ data: Float32Array.from(w.dataSync()), shape: w.shape })),
-        ];
-      }));
-      return { sha256: hashOf(layers), layers };
-    } finally {
-      model.dispose();
-    }
+    const bundle = await readBundle(folder);
+    const layers = new Map(spec.layers.map((name) => {
+      const own = weightsOfLayer(bundle.weights, name);
+      if (own.length === 0) throw new FormatError(`${folder}: its model has no layer ${name}.`);
+      return [name, own.map(({ data, shape }): NdArray => ({ data, shape }))];
+    }));
+    bundle.model.dispose();
+    return { sha256: hashOf(layers), layers };
   }
   const { path } = options;
   if (path === undefined) {

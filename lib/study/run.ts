@@ -12,7 +12,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type * as tf from "@tensorflow/tfjs";
-import type { BundleInfo, ExpectedAccuracy } from "../bundle.ts";
+import { BUNDLE_VERSION, type BundleInfo, type ExpectedAccuracy } from "../bundle.ts";
 import { writeBundle } from "../bundle_files.ts";
 import { corpora, indexCorpus, manifestHash } from "../corpora/mod.ts";
 import { findVotes, type ListenerVotes } from "../corpora/votes.ts";
@@ -586,8 +586,14 @@ async function runFold(
   }
 }
 
+/** The rate that all recordings have, Hz; null where they have several. */
+export function commonRate(rows: readonly ManifestRow[]): number | null {
+  const rates = new Set(rows.map(({ sampleRateHz }) => sampleRateHz));
+  return rates.size === 1 ? rows[0]!.sampleRateHz : null;
+}
+
 async function saveBundle(
-  { study, manifest }: Prepared,
+  { study, rows, manifest }: Prepared,
   plan: Plan,
   options: RunOptions,
   scaler: Scaler,
@@ -608,9 +614,10 @@ async function saveBundle(
   }
   const info: BundleInfo = {
     format: "serlab-bundle",
-    version: 1,
+    version: BUNDLE_VERSION,
     name: `${study.id}-${plan.id.variant}`,
     features: { recipe: features.name, hash: recipeHash(features), shape: plan.input.inputShape },
+    sampleRateHz: commonRate(rows),
     scaler,
     labels: study.labels,
     provenance: {
@@ -627,6 +634,11 @@ async function saveBundle(
       })),
       expected,
     },
+    calibration: null,
+    abstention: null,
+    trained: null,
+    consequences: [],
+    measured: null,
   };
   await writeBundle(options.bundle!, info, model);
 }
