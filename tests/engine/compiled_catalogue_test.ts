@@ -136,6 +136,22 @@ const CATALOGUE: Readonly<Record<string, Make>> = {
     flat(),
     dense(),
   ],
+  "lstm, backwards, on an lstm backwards": () => [
+    L.lstm({
+      ...recurrent(),
+      units: 5,
+      recurrentActivation: "sigmoid",
+      goBackwards: true,
+      returnSequences: true,
+      trainable: false,
+    }),
+    L.lstm({ ...k(), recurrentInitializer: seeded(), units: 4, recurrentActivation: "sigmoid", goBackwards: true }),
+    dense(),
+  ],
+  "lstm of one frame": () => [
+    L.lstm({ ...recurrent(), inputShape: [1, 6], units: 5, recurrentActivation: "sigmoid" }),
+    dense(),
+  ],
   "lstm, hard sigmoid, sequences, on an lstm": () => [
     L.lstm({ ...recurrent(), units: 5, returnSequences: true }),
     L.lstm({ ...k(), recurrentInitializer: seeded(), units: 4, goBackwards: true }),
@@ -289,6 +305,13 @@ const REFUSED: Readonly<Record<string, [(x: tf.Tensor, call: number) => tf.Tenso
   "a counter": [(x, call) => tf.mul(x, call), /random, or counting/],
   "a look at the values": [(x) => x.sum().dataSync()[0]! > 0 ? x : tf.neg(x), /looks at the values/],
   "other operations now and then": [(x, call) => call % 3 === 1 ? tf.neg(x) : x, /same operations/],
+  "a constant as long as half the batch": [
+    (x) => {
+      const [first, rest] = tf.split(x, 2);
+      return tf.concat([tf.mul(first!, tf.ones([x.shape[0]! / 2, 1])), rest!]);
+    },
+    /part of the batch|depend on the batch size/,
+  ],
   "a constant with the square of the batch": [(x) => tf.mul(x, x.shape[0]! ** 2), /depend on the batch size/],
 };
 

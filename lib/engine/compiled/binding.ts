@@ -98,12 +98,14 @@ export function nativeBackend(): NativeBackend | null {
 export function attributesFor(binding: Binding): {
   type: (name: string, value: number) => OpAttribute;
   string: (name: string, value: string) => OpAttribute;
+  int: (name: string, value: number) => OpAttribute;
   bool: (name: string, value: boolean) => OpAttribute;
   float: (name: string, value: number) => OpAttribute;
 } {
   return {
     type: (name, value) => ({ name, type: binding.TF_ATTR_TYPE, value }),
     string: (name, value) => ({ name, type: binding.TF_ATTR_STRING, value }),
+    int: (name, value) => ({ name, type: binding.TF_ATTR_INT, value }),
     bool: (name, value) => ({ name, type: binding.TF_ATTR_BOOL, value }),
     float: (name, value) => ({ name, type: binding.TF_ATTR_FLOAT, value }),
   };

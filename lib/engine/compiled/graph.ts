@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DT } from "./binding.ts";
+import { DT, NotCompilable } from "./binding.ts";
 import type { Attr, NodeDef } from "./protobuf.ts";
 import { type Constant, type Dim, type Graph, type GraphNode, graphNode, sameShape, type Value } from "./symbolic.ts";
 
@@ -78,6 +78,9 @@ function sameValue(node: GraphNode, out: Value): Value | null {
 
 /** A constant vector of integers in a graph. */
 function vector(values: readonly Dim[]): Value {
+  if (values.some((dim) => typeof dim !== "number" && !Number.isInteger(dim.perRow))) {
+    throw new NotCompilable("A layer computes with the length of a part of the batch.");
+  }
   const fixed = values.map((dim) => typeof dim === "number" ? dim : 0);
   const perRow = values.map((dim) => typeof dim === "number" ? 0 : dim.perRow);
   const shape = [values.length], dtype = DT.INT32;

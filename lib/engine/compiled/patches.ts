@@ -3,14 +3,16 @@
  * compositions that tf.js makes for every backend.
  *
  * There is none for biases: measured on two cores, `BiasAddGrad` takes four times as long as the sum that tf.js makes (27
- * of cnn2d's 118 ms), and `BiasAdd` gains nothing and holds more memory. Nor one for LSTMs: `BlockLSTMV2` takes twice as
- * long as the unrolled frames, which use both cores.
+ * of cnn2d's 118 ms), and `BiasAdd` gains nothing and holds more memory. LSTMs are not given to `BlockLSTMV2` either, which
+ * takes twice as long as unrolled frames, which use both cores: see lstm.ts.
  *
  * @module
  */
 
 import * as tf from "@tensorflow/tfjs";
+import { withUndo } from "../../interruption.ts";
 import { attributesFor, DT, type NativeBackend } from "./binding.ts";
+import { isPlainLstm, lstm, type LstmCall, type LstmLayer } from "./lstm.ts";
 
 /** Which patches are in force. */
 export interface Patches {
@@ -20,6 +22,8 @@ export interface Patches {
   readonly matMul: boolean;
   /** Batch normalisation as `FusedBatchNormV3`. */
   readonly batchNorm: boolean;
+  /** LSTMs with the products that do not recur over all frames at once. */
+  readonly lstm: boolean;
   /** Penalties L1 and L2 with their gradient in one product. */
   readonly penalty: boolean;
   /** Gradient of `tile` as one sum; tf.js adds slice by slice, another number of them for each batch size. */
@@ -35,6 +39,7 @@ export const ALL_PATCHES: Patches = {
   relu: true,
   matMul: true,
   batchNorm: true,
+  lstm: true,
   penalty: true,
   tile: true,
   crossEntropy: true,
@@ -46,6 +51,7 @@ export const NO_PATCHES: Patches = {
   relu: false,
   matMul: false,
   batchNorm: false,
+  lstm: false,
   penalty: false,
   tile: false,
   crossEntropy: false,
@@ -92,7 +98,7 @@ interface Penalty {
 /** Runs `f` with the patches in force; whatever happens, nothing of them is left afterwards. */
 export function withPatches<T>(backend: NativeBackend, model: tf.LayersModel, patches: Patches, f: () => T): T {
   const patcher = new Patcher(backend);
-  try {
+  return withUndo(() => patcher.undo(), () => {
     if (patches.relu) patcher.relu();
     if (patches.matMul) patcher.matMul();
     if (patches.tile) patcher.tile();
@@ -104,11 +110,10 @@ export function withPatches<T>(backend: NativeBackend, model: tf.LayersModel, pa
     }
     for (const layer of layers) {
       if (patches.penalty) patcher.penalties(layer);
+      if (patches.lstm && layer.getClassName() === "LSTM") patcher.lstm(layer as unknown as LstmLayer);
     }
     return f();
-  } finally {
-    patcher.undo();
-  }
+  });
 }
 
 function allLayers(layer: Patchable): Patchable[] {
@@ -190,8 +195,9 @@ class Patcher {
     this.#kernel("BatchMatMul", (before) => (args) => {
       const { a, b } = args.inputs as { a: tf.Tensor; b: tf.Tensor };
       const { transposeA, transposeB } = args.attrs as unknown as { transposeA: boolean; transposeB: boolean };
-      const isOne = (x: tf.Tensor): boolean => x.shape.length === 3 && x.shape[0] === 1 && x.dtype === "float32";
-      if (!isOne(a) || !isOne(b)) return before(args);
+      const isPlain = (x: tf.Tensor): boolean =>
+        x.dtype === "float32" && (x.shape.length === 2 || (x.shape.length === 3 && x.shape[0] === 1));
+      if (!isPlain(a) || !isPlain(b) || a.shape.length !== b.shape.length) return before(args);
       return tf.tidy(() => {
         const { type, bool } = this.#attributes;
         const attributes = [
@@ -199,9 +205,9 @@ class Patcher {
           bool("transpose_a", Boolean(transposeA)),
           bool("transpose_b", Boolean(transposeB)),
         ];
-        const flat = [a, b].map((x) => tf.reshape(x, x.shape.slice(1)));
+        const flat = [a, b].map((x) => x.shape.length === 2 ? x : tf.reshape(x, x.shape.slice(1)));
         const product = this.#run("MatMul", attributes, flat);
-        return tf.reshape(product, [1, ...product.shape]);
+        return a.shape.length === 2 ? product : tf.reshape(product, [1, ...product.shape]);
       });
     });
   }
@@ -278,6 +284,16 @@ class Patcher {
     const [mean, variance] = statistics.map((kept) => tf.clone(kept)); // these end with the scope
     tf.dispose(statistics);
     return { y, mean: mean!, variance: variance! };
+  }
+
+  lstm(layer: LstmLayer): void {
+    const before = layer.call as (x: tf.Tensor | tf.Tensor[], kwargs?: LstmCall) => tf.Tensor | tf.Tensor[];
+    layer.call = (inputs: tf.Tensor | tf.Tensor[], kwargs?: LstmCall): tf.Tensor | tf.Tensor[] => {
+      const x = Array.isArray(inputs) ? inputs[0]! : inputs;
+      const plain = isPlainLstm(layer, kwargs) && (!Array.isArray(inputs) || inputs.length === 1);
+      return plain ? tf.tidy(() => lstm(this.#backend, layer, x)) : before.call(layer, inputs, kwargs);
+    };
+    this.#undo.push(() => delete layer.call); // uncovers the class's own method
   }
 
   penalties(layer: Patchable): void {

@@ -14,7 +14,10 @@ import { DT, NotCompilable } from "./binding.ts";
 import type { Attr } from "./protobuf.ts";
 import type { Trace, TracedNode } from "./tracer.ts";
 
-/** Length of an axis: fixed, or so many times the rows of the batch. */
+/**
+ * Length of an axis: fixed, or so many times the rows of the batch. A fraction stands for a part of the batch that an
+ * operation cut off; what it is at run time only the operations know, so no constant may depend on it.
+ */
 export type Dim = number | { readonly perRow: number };
 
 /** A tensor of the graph. */
@@ -175,7 +178,7 @@ class Merger {
   #shape(op: string, a: readonly number[], b: readonly number[]): Dim[] {
     if (a.length !== b.length) throw new NotCompilable(`${op} gives other shapes for other batch sizes.`);
     return a.map((x, i) => {
-      const dim = this.#inProportion(x, b[i]!);
+      const dim = this.#inProportion(x, b[i]!) ?? this.#part(x, b[i]!);
       if (dim === null) throw new NotCompilable(`${op} gives lengths that are not in proportion to the batch.`);
       return dim;
     });
@@ -188,11 +191,20 @@ class Merger {
     return Number.isInteger(perRow) && perRow * this.#second.rows === b ? { perRow } : null;
   }
 
+  /** As {@linkcode Merger.#inProportion}, for a part of the batch. */
+  #part(a: number, b: number): Dim | null {
+    const perRow = a / this.#first.rows;
+    return perRow * this.#second.rows === b ? { perRow } : null;
+  }
+
   #constant(
     { shape, dtype }: { readonly shape: readonly Dim[]; readonly dtype: number },
     a: Uint8Array,
     b: Uint8Array,
   ): Constant {
+    if (shape.some((dim) => typeof dim !== "number" && !Number.isInteger(dim.perRow))) {
+      throw new NotCompilable("A layer computes with constants as long as a part of the batch.");
+    }
     const width = dtype === DT.BOOL ? 1 : 4;
     const one = uniformBytes(a, width), other = uniformBytes(b, width);
     const grows = shape.some((dim) => typeof dim !== "number");

@@ -13,8 +13,8 @@ import { fusedCrossEntropy, type Patches, withPatches } from "./patches.ts";
 import { type Graph, mergeTraces } from "./symbolic.ts";
 import { type Trace, Tracer } from "./tracer.ts";
 
-/** Rows at which a step is traced: two sizes, and the first again. */
-const ROWS = [3, 2, 3] as const;
+/** Rows at which a step is traced: two sizes, and the first again; both even, because LSTMs halve the batch. */
+const ROWS = [4, 2, 4] as const;
 
 /** What is to be traced. */
 export interface ModelToTrace {

@@ -6,6 +6,7 @@
  */
 
 import type * as tf from "@tensorflow/tfjs";
+import { withUndo } from "../../interruption.ts";
 import { type Binding, DT, type NativeBackend, NotCompilable, type OpAttribute, type TensorInfo } from "./binding.ts";
 import type { Attr } from "./protobuf.ts";
 
@@ -105,7 +106,7 @@ export class Tracer {
     };
     // The binding's own methods are read-only, and a proxy of it would have to respect that: an empty one does not.
     const binding = this.#binding;
-    this.#backend.binding = new Proxy({} as Binding, {
+    const traced = new Proxy({} as Binding, {
       get: (_, name) => {
         const own = recording[name as keyof Binding];
         if (own !== undefined) return own;
@@ -113,11 +114,10 @@ export class Tracer {
         return typeof real === "function" ? real.bind(binding) : real;
       },
     });
-    try {
+    withUndo(() => this.#backend.binding = binding, () => {
+      this.#backend.binding = traced;
       f();
-    } finally {
-      this.#backend.binding = binding;
-    }
+    });
     return { nodes: this.#nodes, values: this.#values, results: this.#results };
   }
 
