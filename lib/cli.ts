@@ -21,10 +21,10 @@ const whole = (name: string) => (text: string): number => {
   return value;
 };
 
-const share = (text: string): number => {
+const share = (name: string) => (text: string): number => {
   const value = Number(text);
   if (!(value > 0 && value <= 1)) {
-    throw new CommanderError(2, "serlab.share", `error: --fraction takes a number above 0 and up to 1, not ${text}`);
+    throw new CommanderError(2, "serlab.share", `error: ${name} takes a number above 0 and up to 1, not ${text}`);
   }
   return value;
 };
@@ -71,12 +71,28 @@ function program(): Command {
     .option("--no-cache", "keep no features on disk")
     .option("--corpora <dir>", "folder with the corpora, at any depth", "data")
     .option("--epochs <n>", "fewer epochs than the study's (recorded)", whole("--epochs"))
-    .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share)
+    .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share("--fraction"))
     .option("--out <dir>", "where run records and bundles go", "results")
     .option("--allow-incomplete", "go on when recordings are missing (recorded)")
     .option("--fresh", "run again what is already there")
     .addOption(backend())
     .action(async (id, options) => (await import("./commands/study.ts")).studyCommand(id, options));
+
+  serlab.command("bundle")
+    .description("make a study's bundle, calibrated and measured: what it is worth, what faults of a recording cost")
+    .argument("<id>", "number of the study, such as 004")
+    .requiredOption("--variant <name>", "the variant")
+    .option("--protocol <name>", "how it is trained and tested", "clean")
+    .option("--seed <n>", "seed", (text) => Number(text), 0)
+    .option("--corpora <dir>", "folder with the corpora, at any depth", "data")
+    .option("--elsewhere <corpus...>", "corpora to try it on that it was not trained on")
+    .option("--target <share>", "accuracy wanted on the answers that are given", share("--target"), 0.7)
+    .option("--epochs <n>", "fewer epochs than the study's", whole("--epochs"))
+    .option("--to <path>", "where the bundle goes: a folder, or a .serlab file; default: <out>/bundles/<name>")
+    .option("--out <dir>", "folder of the run records", "results")
+    .option("--allow-incomplete", "go on when recordings are missing")
+    .addOption(backend())
+    .action(async (id, options) => (await import("./commands/bundle.ts")).bundleCommand(id, options));
 
   serlab.command("predict")
     .description("predict the emotion of recordings with a bundle: one line a file")
@@ -87,6 +103,30 @@ function program(): Command {
     .action(async (bundle, files, options) =>
       (await import("./commands/predict.ts")).predictCommand(bundle, files, options)
     );
+
+  const model = (): Option =>
+    new Option("--model <bundle>", "bundle to offer, may be given again; default: study 004's").argParser(
+      (path: string, before: readonly string[] | undefined) => [...before ?? [], path],
+    );
+
+  serlab.command("page")
+    .description("build the page; with --out, everything that any web server needs to serve it")
+    .addOption(model())
+    .option("--out <dir>", "where the whole site goes")
+    .option("--app <dir>", "where the built page goes", "data/page")
+    .option("--results <dir>", "folder of the run records", "results")
+    .option("--quiet", "say nothing when only the page is built")
+    .action(async (options) => (await import("./commands/page.ts")).pageCommand(options));
+
+  serlab.command("serve")
+    .description("serve the page; all computing happens in the visitor's browser")
+    .addOption(model())
+    .option("--port <n>", "port", whole("--port"), 8000)
+    .option("--host <address>", "address to listen on; other than loopback, others can reach it", "127.0.0.1")
+    .option("--api", "answer POST /predict too, for machines")
+    .option("--app <dir>", "folder of the built page", "data/page")
+    .option("--results <dir>", "folder of the run records", "results")
+    .action(async (options) => (await import("./commands/serve.ts")).serveCommand(options));
 
   const data = serlab.command("data").description("corpora: list, get, check, index");
   data.command("list")
