@@ -18,9 +18,14 @@ export interface Vgg16Options {
   readonly seed: number;
   /** What every width of the base is divided by; default 1. */
   readonly widthDivisor?: number;
-  /** What of the base is trained: its last convolution (as the study fine-tunes), or all of it; default the last. */
-  readonly train?: "last-convolution" | "all";
+  /** What of the base is trained: its last convolution (as the study fine-tunes), its last two, or all; default the last. */
+  readonly train?: "last-convolution" | "last-two-convolutions" | "all";
+  /** Hidden layers: units and the dropout after each; default 256 with 0.2, then 100 with 0.5. */
+  readonly hidden?: readonly { readonly units: number; readonly dropout: number }[];
 }
+
+/** The classifier of the study. */
+const HIDDEN = [{ units: 256, dropout: 0.2 }, { units: 100, dropout: 0.5 }] as const;
 
 /** The blocks of the base: number of convolutions and their width. */
 const BLOCKS = [[2, 64], [2, 128], [3, 256], [3, 512], [3, 512]] as const;
@@ -34,7 +39,7 @@ const BLOCKS = [[2, 64], [2, 128], [3, 256], [3, 512], [3, 512]] as const;
  * are trained. Source: the study's notebook (STUDIES.md, seed 001).
  */
 export function study001Vgg16(
-  { classes, seed, widthDivisor = 1, train = "last-convolution" }: Vgg16Options,
+  { classes, seed, widthDivisor = 1, train = "last-convolution", hidden = HIDDEN }: Vgg16Options,
 ): tf.LayersModel {
   const init = (name: string) => ({ name, kernelInitializer: glorot(seed, name) });
   const relu = { activation: "relu" as const, ...penalised({ l2: 0.01 }) };
@@ -49,7 +54,8 @@ export function study001Vgg16(
         kernelSize: 3,
         padding: "same",
         activation: "relu",
-        trainable: train === "all" || name === "block5_conv3",
+        trainable: train === "all" || name === "block5_conv3" ||
+          (train === "last-two-convolutions" && name === "block5_conv2"),
       });
     }),
     tf.layers.maxPooling2d({ name: `block${block + 1}_pool`, poolSize: 2 }),
@@ -59,10 +65,10 @@ export function study001Vgg16(
     layers: [
       ...base,
       tf.layers.flatten({ name: "flatten" }),
-      tf.layers.dense({ ...init("hidden1"), ...relu, units: 256 }),
-      tf.layers.dropout({ name: "dropout1", rate: 0.2 }),
-      tf.layers.dense({ ...init("hidden2"), ...relu, units: 100 }),
-      tf.layers.dropout({ name: "dropout2", rate: 0.5 }),
+      ...hidden.flatMap(({ units, dropout }, i) => [
+        tf.layers.dense({ ...init(`hidden${i + 1}`), ...relu, units }),
+        ...(dropout > 0 ? [tf.layers.dropout({ name: `dropout${i + 1}`, rate: dropout })] : []),
+      ]),
       tf.layers.dense({ ...init("output"), units: classes, activation: "softmax" }),
     ],
   });

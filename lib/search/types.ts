@@ -110,8 +110,8 @@ export type TrialOutcome =
 export interface Rung {
   /** Epochs. */
   readonly epochs: number;
-  /** Score on the validation rows. */
-  readonly score: number;
+  /** Score on the validation rows; null when the training failed. */
+  readonly score: number | null;
   /** Seconds. */
   readonly seconds: number;
 }
