@@ -94,6 +94,37 @@ function program(): Command {
     .addOption(backend())
     .action(async (id, options) => (await import("./commands/bundle.ts")).bundleCommand(id, options));
 
+  serlab.command("sweep")
+    .description(
+      "search hyper-parameters of a study, scored on validation rows alone; goes on where it stopped. " +
+        "`sweep status` says where the sweeps stand",
+    )
+    .argument("<id>", "number of the study, such as 004; or status")
+    .option("--method <name>", "grid, random, halving or tpe", "halving")
+    .option("--protocol <name>", "protocol that draws the folds", "clean")
+    .option("--trials <n>", "configurations in every outer fold; of a grid all", whole("--trials"))
+    .option("--epochs <n>", "most epochs of a trial; default the study's", whole("--epochs"))
+    .option("--workers <n>", "local worker processes", whole("--workers"), 1)
+    .option("--threads <n>", "threads of each trial, whatever the number of workers (recorded)", whole("--threads"), 1)
+    .option("--set <name=values...>", "values to choose from instead, such as --set rate=0.001,0.005")
+    .option("--seed <n>", "seed of the split and of what is drawn", (text) => Number(text), 0)
+    .option("--time-limit <seconds>", "a trial that takes longer fails", (text) => Number(text), 3600)
+    .option("--redis <url>", "give the trials to a queue that `worker` takes from, on any machine")
+    .option("--unseal", "test what was chosen, once, beside the study's own configuration")
+    .option("--corpora <dir>", "folder with the corpora, at any depth", "data")
+    .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share)
+    .option("--weights <file>", "weight file for a variant that starts from one")
+    .option("--out <dir>", "where sweeps/ goes", "results")
+    .option("--allow-incomplete", "go on when recordings are missing")
+    .option("--no-cache", "keep no features on disk")
+    .option("--fresh", "forget the trials that are there")
+    .option("--json", "one JSON object (of status: one a line)")
+    .action(async (id, options) => {
+      const { sweepCommand, sweepStatusCommand } = await import("./commands/sweep.ts");
+      if (id === "status") sweepStatusCommand(options);
+      else await sweepCommand(id, options);
+    });
+
   serlab.command("predict")
     .description("predict the emotion of recordings with a bundle: one line a file")
     .argument("<bundle>", "folder of the bundle")
