@@ -5,6 +5,7 @@
  */
 
 import type * as tf from "@tensorflow/tfjs";
+import { repairAfterKill, wasKilled } from "../interruption.ts";
 import { nativeBackend } from "./compiled/binding.ts";
 import { compile, type CompileOptions, NotCompilable } from "./compiled/mod.ts";
 import { eagerTrainer, type Trainer } from "./trainer.ts";
@@ -22,6 +23,8 @@ export interface CreateTrainerOptions extends CompileOptions {
  * @throws {UsageError} when the model does not end in a softmax, or the learning rate is not positive.
  */
 export function createTrainer(model: tf.LayersModel, options: CreateTrainerOptions): Trainer {
+  // A trace that an interrupt ended in the middle left its recording binding in place, and more.
+  if (wasKilled()) repairAfterKill();
   if (!nativeBackend()) return eagerTrainer(model, options);
   try {
     return compile(model, options);

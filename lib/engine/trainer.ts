@@ -7,6 +7,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 import { FormatError } from "../errors.ts";
+import { afterKill } from "../interruption.ts";
 import type { NdArray } from "../types.ts";
 import { classesOf, countCorrect, crossEntropy, logitsOf, totalLoss } from "./objective.ts";
 import { Optimizer, type OptimizerSpec, type OptimizerState } from "./optimizers.ts";
@@ -70,6 +71,31 @@ export interface Trainer {
   /** Frees the trainer's memory; the model stays. */
   dispose(): void;
 }
+
+/** What tf.js keeps while a `tidy` or a gradient is under way. */
+interface EngineState {
+  scopeStack: { track: tf.Tensor[] }[];
+  activeScope: { track: tf.Tensor[] } | undefined;
+  activeTape: { readonly saved: tf.Tensor[] }[] | null;
+  gradientDepth: number;
+  kernelDepth: number;
+}
+
+/** Ends what was under way in tf.js when JavaScript was ended in the middle: its `finally` did not run. */
+function resetEngine(): void {
+  const { state } = tf.engine() as unknown as { state: EngineState };
+  for (const { track } of state.scopeStack) {
+    for (const tensor of track) if (!(tensor as { kept?: boolean }).kept && !tensor.isDisposed) tensor.dispose();
+  }
+  state.scopeStack = [];
+  state.activeScope = undefined;
+  for (const { saved } of state.activeTape ?? []) tf.dispose(saved);
+  state.activeTape = null;
+  state.gradientDepth = 0;
+  state.kernelDepth = 0;
+}
+
+afterKill(resetEngine);
 
 /** Weights of a model as plain arrays, in the order of `model.weights`. */
 export async function readWeights(model: tf.LayersModel): Promise<NdArray[]> {

@@ -94,14 +94,23 @@ export function joined(text: string | readonly string[] | undefined): string {
 /**
  * Writes the project's kernelspec and returns the folder that `JUPYTER_PATH` must name.
  *
- * It starts the very Deno that runs now, so that none need be on PATH, and asks for interrupts by message: Deno's own
- * kernelspec leaves that out, and a signal would end the kernel.
+ * It starts the very Deno that runs now, so that none need be on PATH, by way of `kernel.ts`, which makes interrupts
+ * work, and asks for them by message: Deno's own kernelspec leaves that out, and a signal would end the kernel.
  */
 export function writeKernelspec(): string {
   const folder = join(ROOT, ".cache", "jupyter");
   const path = join(folder, "kernels", "deno", "kernel.json");
   const spec = JSON.stringify({
-    argv: [Deno.execPath(), "jupyter", "--kernel", "--conn", "{connection_file}"],
+    argv: [
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--no-config",
+      "--no-lock",
+      "--allow-all",
+      fileURLToPath(new URL("kernel.ts", import.meta.url)),
+      "{connection_file}",
+    ],
     display_name: "Deno",
     language: "typescript",
     interrupt_mode: "message",

@@ -5,6 +5,7 @@
  */
 
 import process from "node:process";
+import { beginInterruptible } from "../interruption.ts";
 import { escapeHtml, kernel } from "./jupyter.ts";
 
 /** How progress is shown. */
@@ -19,7 +20,11 @@ export interface ProgressOptions {
 export interface Progress {
   /** Steps that are done. */
   readonly done: number;
-  /** Moves on by `steps` (1); awaiting it lets the notebook draw and an interrupt through. */
+  /**
+   * Moves on by `steps` (1); awaiting it lets the notebook draw and an interrupt through.
+   *
+   * @throws {InterruptedError} when the cell was interrupted.
+   */
   tick(steps?: number, note?: string): Promise<void>;
   /** Draws the last state; what a stored notebook keeps. */
   finish(note?: string): Promise<void>;
@@ -43,6 +48,8 @@ export function progress(total: number, options: ProgressOptions = {}): Progress
   const { label = "", everyMs = 200 } = options;
   const id = `serlab-progress-${++count}`;
   const here = kernel();
+  // It only looks now and then: the loop around it is somebody else's.
+  const work = beginInterruptible({ steady: false });
   const terminal = here === undefined && process.stderr.isTTY === true;
   let done = 0, last = -Infinity, drawn = false, note = "";
   const text = () => `${label ? `${label}: ` : ""}${done} of ${total}${note ? `, ${note}` : ""}`;
@@ -66,14 +73,17 @@ export function progress(total: number, options: ProgressOptions = {}): Progress
       return done;
     },
     async tick(steps = 1, said = "") {
+      work.signal.throwIfAborted();
       done = Math.min(total, done + steps);
       note = said;
       if (performance.now() - last < everyMs) return;
       await draw();
       // One turn of the event loop, so that messages (an interrupt among them) get through between steps.
       await new Promise((next) => setTimeout(next, 0));
+      work.signal.throwIfAborted();
     },
     async finish(said = "") {
+      work.end();
       note = said;
       await draw();
       if (terminal) process.stderr.write("\n");

@@ -8,6 +8,7 @@
  */
 
 import { FormatError, UsageError } from "../errors.ts";
+import { beginInterruptible } from "../interruption.ts";
 import { type RandomState, stream } from "../random.ts";
 import type { NdArray } from "../types.ts";
 import type { StepOptions, StepResult, Targets, Trainer, TrainerState } from "../engine/trainer.ts";
@@ -185,13 +186,29 @@ function yielder(): () => Promise<void> {
  * @param data The training rows.
  * @returns The history; the model has the last epoch's weights, or the best one's where the plan says so.
  * @throws {UsageError} when a callback watches validation without validation rows.
- * @throws the signal's reason when it is aborted; the last checkpoint stays.
+ * @throws the signal's reason when it is aborted, {InterruptedError} when a notebook's cell is interrupted; the last
+ * checkpoint stays.
  */
 export async function fit(
   trainer: Trainer,
   data: Dataset,
   plan: TrainingPlan,
   options: FitOptions,
+): Promise<FitResult> {
+  const work = beginInterruptible();
+  try {
+    return await runEpochs(trainer, data, plan, options, work.signal);
+  } finally {
+    work.end();
+  }
+}
+
+async function runEpochs(
+  trainer: Trainer,
+  data: Dataset,
+  plan: TrainingPlan,
+  options: FitOptions,
+  interrupted: AbortSignal,
 ): Promise<FitResult> {
   const n = options.rows?.length ?? data.y.length;
   if (n === 0) throw new UsageError("There are no training rows.");
@@ -220,6 +237,7 @@ export async function fit(
     let loss = 0, accuracy = 0;
     for (let start = 0; start < n; start += plan.batchSize) {
       options.signal?.throwIfAborted();
+      interrupted.throwIfAborted();
       const indices = order.subarray(start, Math.min(n, start + plan.batchSize));
       const batch = take(data, rows ? indices.map((i) => rows[i]!) : indices);
       const weights = rowWeights(batch.y, indices, plan.classWeights, options.sampleWeights);

@@ -5,6 +5,7 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
+import { withUndo } from "../../interruption.ts";
 import { countCorrect, crossEntropy, logitsOf, totalLoss } from "../objective.ts";
 import { RandomLayers } from "../random_layers.ts";
 import { DT, type NativeBackend, NotCompilable } from "./binding.ts";
@@ -105,38 +106,41 @@ function graphOf(what: ModelToTrace, step: Step): Graph {
 function traceAt(rows: number, { backend, model, exampleShape, classes, patches }: ModelToTrace, step: Step): Trace {
   const variables = variablesOf(model);
   const before = variables.map((variable) => tf.keep(variable.clone())); // shares the values
-  try {
-    let trace!: Trace;
-    tf.tidy(() => {
-      const given: Given = {
-        // What the values are does not matter: nothing may look at them.
-        x: tf.zeros([rows, ...exampleShape]),
-        y: tf.zeros([rows, classes]),
-        sampleWeights: tf.ones([rows]),
-        step: tf.scalar(0, "int32"),
-        penaltyScale: tf.scalar(1),
-      };
-      const tracer = new Tracer(backend);
-      for (const name of ["x", "y", "sampleWeights", "penaltyScale"] as const) tracer.bind(name, given[name]);
-      tracer.bind("step", given.step, DT.INT32);
-      variables.forEach((variable, i) => tracer.bind(`weight/${i}`, variable));
-      trace = tracer.run(() => {
-        withPatches(backend, model, patches, () => step(given, variables, tracer));
-        variables.forEach((variable, i) => {
-          if (variable.dataId !== before[i]!.dataId) tracer.result(`moved/${i}`, variable);
-        });
-      });
-    });
-    return trace;
-  } catch (error) {
-    freeTape();
-    throw error;
-  } finally {
+  const putBack = (): void => {
     variables.forEach((variable, i) => {
       if (variable.dataId !== before[i]!.dataId) variable.assign(before[i]!);
     });
     tf.dispose(before);
-  }
+  };
+  return withUndo(putBack, () => {
+    let trace!: Trace;
+    try {
+      tf.tidy(() => {
+        const given: Given = {
+          // What the values are does not matter: nothing may look at them.
+          x: tf.zeros([rows, ...exampleShape]),
+          y: tf.zeros([rows, classes]),
+          sampleWeights: tf.ones([rows]),
+          step: tf.scalar(0, "int32"),
+          penaltyScale: tf.scalar(1),
+        };
+        const tracer = new Tracer(backend);
+        for (const name of ["x", "y", "sampleWeights", "penaltyScale"] as const) tracer.bind(name, given[name]);
+        tracer.bind("step", given.step, DT.INT32);
+        variables.forEach((variable, i) => tracer.bind(`weight/${i}`, variable));
+        trace = tracer.run(() => {
+          withPatches(backend, model, patches, () => step(given, variables, tracer));
+          variables.forEach((variable, i) => {
+            if (variable.dataId !== before[i]!.dataId) tracer.result(`moved/${i}`, variable);
+          });
+        });
+      });
+    } catch (error) {
+      freeTape();
+      throw error;
+    }
+    return trace;
+  });
 }
 
 /** The part of tf.js's engine that records what a gradient needs. */
