@@ -1,32 +1,42 @@
 /**
  * The training bench: each study's model on serlab beside Keras 3 on the same TensorFlow, alternating in one run.
  *
- * `deno run -A tests/bench/training.ts [speed] [agreement] [patches] [studies] [--models a,b] [--rounds 5]` (all parts
- * without one named). Keras is found by SERLAB_KERAS_PYTHON, or in the user cache, where `--install-keras` puts it; without
- * it only serlab's own columns are measured and nothing is written.
+ * `deno task bench [--only speed,studies,patches,agreement] [--models a,b] [--rounds 5] [--install-keras]`. Without
+ * `--only` all parts are measured. A part, or some of its models, replaces only its own rows of results/bench, each as
+ * soon as it is measured. Keras is found by SERLAB_KERAS_PYTHON, or in the user cache, where `--install-keras` puts it;
+ * without it only serlab's own columns are measured and nothing is written.
  *
  * @module
  */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface, type Interface } from "node:readline";
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import process from "node:process";
-import { RandomState } from "../../lib/random.ts";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import type { Patches } from "../../lib/engine/compiled/mod.ts";
-import { cacheFolder } from "../../lib/setup/cache.ts";
+import { writeFileAtomic } from "../../lib/io.ts";
+import { RandomState } from "../../lib/random.ts";
 import { MODELS } from "./training_models.ts";
+import { type Answer, Child, environment, installKeras, kerasPython, ours, peer } from "./training_processes.ts";
+import {
+  type Column,
+  load,
+  markdown,
+  median,
+  print,
+  round,
+  type Row,
+  save,
+  spread,
+  type Table,
+} from "./training_tables.ts";
 
-const KERAS = "3.15.1", TENSORFLOW = "2.19.1";
-const here = dirname(fileURLToPath(import.meta.url));
-const root = dirname(dirname(here));
-const results = join(root, "results", "bench");
+const results = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "results", "bench");
 
-/** A row of the table: what is run, how often in a round, and what is to be reached. */
-interface Row {
+/** A row of the table of speeds: what is run, how often in a round, and what is to be reached. */
+interface Speed {
   readonly row: string;
   readonly model: string;
   readonly target: number;
@@ -38,7 +48,7 @@ interface Row {
   readonly eager?: boolean;
 }
 
-const ROWS: readonly Row[] = [
+const SPEEDS: readonly Speed[] = [
   { row: "cnn2d", model: "cnn2d", target: 0.95, kind: "step", warm: 2, count: 7 },
   { row: "cnn-lstm", model: "cnn_lstm", target: 0.75, kind: "step", warm: 3, count: 25 },
   { row: "study 002 Conv1D", model: "study002", target: 0.9, kind: "step", warm: 1, count: 2 },
@@ -59,76 +69,94 @@ const ROWS: readonly Row[] = [
 ];
 
 /** Whole trainings: what a study's run takes from the start of the process to the last epoch. */
-const STUDIES = [
+const WHOLE = [
   { row: "study 000 vanilla, 50 epochs", model: "study000_vanilla", rows: 168, validation: 36, epochs: 50, batch: 32 },
   { row: "study 000 optimised, 29 epochs", model: "study000", rows: 168, validation: 36, epochs: 29, batch: 32 },
   { row: "study 003 1-D CNN, 5 epochs", model: "study003_1d", rows: 4948, validation: 261, epochs: 5, batch: 120 },
   { row: "study 003 2-D CNN, 5 epochs", model: "study003_2d", rows: 4948, validation: 261, epochs: 5, batch: 1024 },
+] as const;
+
+/** Models on which each patch is left out by itself. */
+const PATCHED: readonly { readonly model: string; readonly rows?: number; readonly without: (keyof Patches)[] }[] = [
+  { model: "cnn2d", without: ["relu", "matMul", "crossEntropy", "optimizer"] },
+  { model: "study000", without: ["penalty", "optimizer"] },
+  { model: "cnn_lstm", without: ["matMul", "lstm"] },
+  { model: "study004", without: ["crossEntropy", "penalty", "optimizer", "matMul"] },
+  { model: "study002", rows: 16, without: ["batchNorm", "relu", "matMul", "crossEntropy", "optimizer"] },
 ];
 
-type Answer = Readonly<Record<string, unknown>>;
+const FOLLOWED = [
+  "study000",
+  "study000_vanilla",
+  "cnn_lstm",
+  "study001_vgg16",
+  "study002",
+  "study003_1d",
+  "study003_2d",
+  "study004",
+];
+const ENGINES = ["eager", "eager moved by 1e-7", "compiled", "compiled, no patches", "wasm", "keras"];
 
-/** A process that answers one JSON line with another. */
-class Child {
-  readonly #process: ReturnType<typeof spawn>;
-  readonly #lines: AsyncIterator<string>;
-  readonly #reader: Interface;
-
-  constructor(command: string, args: readonly string[]) {
-    this.#process = spawn(command, [...args], { stdio: ["pipe", "pipe", "inherit"], cwd: root });
-    this.#reader = createInterface({ input: this.#process.stdout! });
-    this.#lines = this.#reader[Symbol.asyncIterator]();
-  }
-
-  async ask(call: Answer): Promise<Answer> {
-    this.#process.stdin!.write(JSON.stringify(call) + "\n");
-    for (;;) {
-      const { value, done } = await this.#lines.next();
-      if (done) throw new Error(`The process ended instead of answering ${call["do"]}.`);
-      if (value.startsWith("{")) return JSON.parse(value) as Answer;
-    }
-  }
-
-  async end(): Promise<void> {
-    this.#process.stdin!.end();
-    await new Promise((gone) => this.#process.once("exit", gone));
-    this.#reader.close();
-  }
-}
-
-const ours = (): Child => new Child(Deno.execPath(), ["run", "-A", join(here, "training_child.ts")]);
-
-function kerasPython(): string | null {
-  const own = Deno.env.get("SERLAB_KERAS_PYTHON");
-  if (own) return own;
-  const cached = join(kerasFolder(), "bin", "python");
-  return existsSync(cached) ? cached : null;
-}
-
-function kerasFolder(): string {
-  return join(cacheFolder(), `keras-${KERAS}-tensorflow-${TENSORFLOW}`);
-}
-
-async function installKeras(): Promise<void> {
-  const run = async (command: string, args: string[]): Promise<void> => {
-    const { code } = await new Deno.Command(command, { args, stdout: "inherit", stderr: "inherit" }).output();
-    if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with code ${code}.`);
-  };
-  await run("python3", ["-m", "venv", kerasFolder()]);
-  const python = join(kerasFolder(), "bin", "python");
-  await run(python, ["-m", "pip", "install", "--quiet", `keras==${KERAS}`, `tensorflow-cpu==${TENSORFLOW}`]);
-}
-
-const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b), half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+const variantsOf = ({ without }: typeof PATCHED[number]): string[] => [
+  ...["all", "none"],
+  ...without.map((patch) => `without ${patch}`),
+];
+const TIMES: Table = {
+  file: "training.json",
+  key: ["model"],
+  order: [...SPEEDS, ...WHOLE].map(({ row }) => row),
 };
-const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
-const summary = (values: readonly number[]) => ({
-  min: round(Math.min(...values)),
-  median: round(median(values)),
-  max: round(Math.max(...values)),
-});
+const PATCHES: Table = {
+  file: "training-patches.json",
+  key: ["model", "patches"],
+  order: PATCHED.flatMap((one) => variantsOf(one).map((variant) => `${one.model} | ${variant}`)),
+};
+const AGREEMENT: Table = {
+  file: "training-agreement.json",
+  key: ["model", "engine"],
+  order: FOLLOWED.flatMap((model) => ENGINES.map((engine) => `${model} | ${engine}`)),
+};
+const ENVIRONMENT: Table = {
+  file: "training-environment.json",
+  key: ["part"],
+  order: ["speed", "studies", "patches", "agreement"],
+};
+
+const columns = (...names: string[]): Column[] => names.map((name) => [name, (row) => row[name]]);
+const nested = (name: string, field: string) => (row: Row): unknown =>
+  (row[name] as Record<string, unknown> | undefined)?.[field];
+const SPEED_COLUMNS: readonly Column[] = [
+  ...columns("model", "params", "batch"),
+  ["serlab min / median / max", (row) => row["oursMs"]],
+  ["Keras min / median / max", (row) => row["kerasMs"]],
+  ...columns("ratio", "target"),
+  ["op by op", (row) => row["eagerMs"]],
+];
+const FIRST_COLUMNS: readonly Column[] = [
+  ...columns("model"),
+  ["trace ms", nested("trace", "traceMs")],
+  ["load ms", nested("trace", "loadMs")],
+  ["first run ms", nested("trace", "firstRunMs")],
+  ["first step ms", nested("trace", "firstStepMs")],
+  ["bound ms", nested("trace", "boundMs")],
+  ["nodes", nested("trace", "nodes")],
+  ["peak MB, serlab", nested("peakMb", "ours")],
+  ["peak MB, Keras", nested("peakMb", "keras")],
+];
+const WHOLE_COLUMNS: readonly Column[] = [
+  ...columns("model", "params"),
+  ["serlab min / median / max", (row) => row["oursS"]],
+  ["Keras min / median / max", (row) => row["kerasS"]],
+  ...columns("ratio", "target"),
+];
+const PATCH_COLUMNS: readonly Column[] = [
+  ...columns("model", "batch", "patches"),
+  ["min / median / max", (row) => row["spread"]],
+  ...columns("ratio"),
+];
+const AGREEMENT_COLUMNS = columns(
+  ...["model", "engine", "loss1", "loss5", "lossApart1", "lossApart5", "weightsApart1", "weightsApart5"],
+);
 
 const folder = mkdtempSync(join(tmpdir(), "serlab-bench-"));
 
@@ -144,74 +172,73 @@ function writeBatch(model: string, n: number, seed = 0): { x: string; y: string;
   return { x, y, shape: [n, ...shape], classes };
 }
 
-/** The machine and the versions, for the head of each table. */
-async function environment(keras: string | null): Promise<Answer> {
-  const python = keras ? new Child(keras, [join(here, "training_keras.py")]) : null;
-  const versions = python ? await python.ask({ do: "versions" }) : {};
-  await python?.end();
+/** What Keras is told of a model. */
+function kerasModel(name: string): Answer {
+  const { shape, classes, optimizer } = MODELS[name]!;
+  return { do: "build", name, shape, classes, optimizer: optimizer.kind, rate: optimizer.learningRate };
+}
+
+/** Medians of both sides and their ratio. */
+function beside(mine: readonly number[], theirs: readonly number[], unit: "ms" | "s"): Row {
+  const names = unit === "ms" ? ["oursMs", "kerasMs"] as const : ["oursS", "kerasS"] as const;
   return {
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    memoryGb: Math.round(totalmem() / 2 ** 30),
-    deno: Deno.version.deno,
-    tensorflow: TENSORFLOW,
-    peer: versions,
+    unit,
+    ours: round(median(mine)),
+    keras: theirs.length ? round(median(theirs)) : null,
+    ratio: theirs.length ? round(median(mine) / median(theirs), 3) : null,
+    [names[0]]: spread(mine),
+    ...(theirs.length ? { [names[1]]: spread(theirs) } : {}),
   };
 }
 
-async function speedRow(row: Row, rounds: number, keras: string | null): Promise<Answer> {
-  const { make: _make, batch, classes, optimizer } = MODELS[row.model]!;
+async function speedRow(row: Speed, rounds: number, keras: string | null): Promise<Row> {
+  const { batch, classes } = MODELS[row.model]!;
   const n = row.rows ?? batch, data = writeBatch(row.model, n);
-  const call = { do: row.kind === "step" ? "steps" : "predict", x: data.x, shape: data.shape };
-  const step = row.kind === "step" ? { y: data.y, classes } : {};
+  const call = row.kind === "step"
+    ? { do: "steps", x: data.x, shape: data.shape, y: data.y, classes }
+    : { do: "predict", x: data.x, shape: data.shape };
   const own = ours();
   const built = await own.ask({ do: "build", name: row.model, mode: "compiled" });
-  const beforeFirst = performance.now();
-  await own.ask({ ...call, ...step, count: 1, warm: 0 });
-  const firstMs = performance.now() - beforeFirst;
-  const peer = keras ? new Child(keras, [join(here, "training_keras.py")]) : null;
-  await peer?.ask({
-    do: "build",
-    name: row.model,
-    shape: MODELS[row.model]!.shape,
-    classes,
-    optimizer: optimizer.kind,
-    rate: optimizer.learningRate,
-  });
+  const first = await own.ask({ ...call, count: 1, warm: 0 });
+  const other = keras ? peer(keras) : null;
+  await other?.ask(kerasModel(row.model));
   const mine: number[] = [], theirs: number[] = [];
   let minePeak = 0, theirPeak = 0;
   for (let i = 0; i < rounds; i++) {
     const warm = i === 0 ? row.warm : 1;
-    const a = await own.ask({ ...call, ...step, count: row.count, warm });
+    const a = await own.ask({ ...call, count: row.count, warm });
     mine.push(median(a["ms"] as number[]));
     minePeak = Math.max(minePeak, Number(a["peakMb"] ?? 0));
-    if (!peer) continue;
-    const kerasCall = row.kind === "step" ? { ...call, ...step } : call;
-    const b = await peer.ask({ ...kerasCall, count: row.count, warm: i === 0 ? row.warm + 1 : 1 });
+    if (!other) continue;
+    const b = await other.ask({ ...call, count: row.count, warm: i === 0 ? row.warm + 1 : 1 });
     theirs.push(median(b["ms"] as number[]));
     theirPeak = Math.max(theirPeak, Number(b["peakMb"] ?? 0));
   }
   await own.end();
-  await peer?.end();
+  await other?.end();
   const eager = row.kind === "step" && row.eager !== false ? await eagerMs(row, data) : null;
   const { traceMs, loadMs, nodes } = built["statistics"] as { traceMs: number; loadMs: number; nodes: number };
+  const firstRunMs = (first["ms"] as number[])[0]!;
   return {
     model: row.row,
     params: built["params"],
     batch: n,
-    ours: round(median(mine)),
-    keras: theirs.length ? round(median(theirs)) : null,
-    ratio: theirs.length ? round(median(mine) / median(theirs), 3) : null,
     target: row.target,
-    oursMs: summary(mine),
-    ...(theirs.length ? { kerasMs: summary(theirs) } : {}),
+    ...beside(mine, theirs, "ms"),
     ...(eager === null ? {} : { eagerMs: round(eager) }),
-    trace: { traceMs: round(traceMs, 0), loadMs: round(loadMs, 0), firstRunMs: round(firstMs, 0), nodes },
-    ...(row.kind === "step" ? { peakMb: { ours: round(minePeak, 0), keras: round(theirPeak, 0) } } : {}),
+    trace: {
+      traceMs: round(traceMs, 0),
+      loadMs: round(loadMs, 0),
+      firstRunMs: round(firstRunMs, 0),
+      firstStepMs: round(traceMs + loadMs + firstRunMs, 0),
+      ...(eager === null ? {} : { boundMs: round(4 * eager + 1000, 0) }), // four steps op by op, and a second
+      nodes,
+    },
+    ...(row.kind === "step" ? { peakMb: { ours: round(minePeak, 0), keras: other ? round(theirPeak, 0) : null } } : {}),
   };
 }
 
-async function eagerMs(row: Row, data: { x: string; y: string; shape: number[]; classes: number }): Promise<number> {
+async function eagerMs(row: Speed, data: { x: string; y: string; shape: number[]; classes: number }): Promise<number> {
   const child = ours();
   await child.ask({ do: "build", name: row.model, mode: "eager" });
   const { ms } = await child.ask({ do: "steps", ...data, count: Math.max(1, Math.min(row.count, 5)), warm: 1 });
@@ -219,148 +246,143 @@ async function eagerMs(row: Row, data: { x: string; y: string; shape: number[]; 
   return median(ms as number[]);
 }
 
-async function speed(models: readonly string[] | null, rounds: number, keras: string | null): Promise<void> {
-  const rows: Answer[] = [];
-  for (const row of ROWS.filter(({ model }) => !models || models.includes(model))) {
-    const result = await speedRow(row, rounds, keras);
-    rows.push(result);
-    console.log(JSON.stringify(result));
-  }
-  print("ms a step", rows, ["model", "params", "batch", "ours", "keras", "ratio", "target", "eagerMs"]);
-  if (keras) save("training.json", rows, models !== null);
+/** What is to be measured. */
+interface Plan {
+  readonly models: readonly string[] | null;
+  readonly rounds: number;
+  readonly keras: string | null;
 }
 
-async function studies(models: readonly string[] | null, rounds: number, keras: string | null): Promise<void> {
-  const rows: Answer[] = [];
-  for (const { row, model, ...plan } of STUDIES.filter(({ model }) => !models || models.includes(model))) {
-    const { shape, classes, optimizer } = MODELS[model]!;
+const chosen = <T extends { readonly model: string }>(list: readonly T[], { models }: Plan): T[] =>
+  list.filter(({ model }) => !models || models.includes(model));
+
+/** Keeps rows, where Keras stands beside them, and prints them. */
+function found({ keras }: Plan, table: Table, rows: readonly Row[]): Row[] {
+  for (const row of rows) console.log(JSON.stringify(row));
+  if (keras) save(results, table, rows);
+  return [...rows];
+}
+
+async function speed(plan: Plan): Promise<void> {
+  const rows: Row[] = [];
+  for (const row of chosen(SPEEDS, plan)) {
+    rows.push(...found(plan, TIMES, [await speedRow(row, plan.rounds, plan.keras)]));
+  }
+  print("ms a step", rows, SPEED_COLUMNS);
+  print("before the first step, and the highest memory", rows, FIRST_COLUMNS);
+}
+
+async function studies(plan: Plan): Promise<void> {
+  const rows: Row[] = [];
+  for (const { row, model, ...training } of chosen(WHOLE, plan)) {
+    const { shape, classes } = MODELS[model]!;
     const mine: number[] = [], theirs: number[] = [];
-    for (let i = 0; i < rounds; i++) {
+    let params: unknown;
+    for (let i = 0; i < plan.rounds; i++) {
       const own = ours();
-      mine.push(Number((await own.ask({ do: "fit", name: model, ...plan }))["seconds"]));
+      const fitted = await own.ask({ do: "fit", name: model, ...training });
+      mine.push(Number(fitted["seconds"]));
+      params = fitted["params"];
       await own.end();
-      if (!keras) continue;
-      const peer = new Child(keras, [join(here, "training_keras.py")]);
-      const rate = optimizer.learningRate;
-      await peer.ask({ do: "build", name: model, shape, classes, optimizer: optimizer.kind, rate });
-      theirs.push(Number((await peer.ask({ do: "fit", shape, classes, ...plan }))["seconds"]));
-      await peer.end();
+      if (!plan.keras) continue;
+      const other = peer(plan.keras);
+      await other.ask(kerasModel(model));
+      theirs.push(Number((await other.ask({ do: "fit", shape, classes, ...training }))["seconds"]));
+      await other.end();
     }
-    rows.push({
-      model: row,
-      ours: round(median(mine)),
-      keras: theirs.length ? round(median(theirs)) : null,
-      ratio: theirs.length ? round(median(mine) / median(theirs), 3) : null,
-      target: 0.9,
-      unit: "s",
-      oursS: summary(mine),
-      ...(theirs.length ? { kerasS: summary(theirs) } : {}),
-    });
-    console.log(JSON.stringify(rows.at(-1)));
+    rows.push(...found(plan, TIMES, [{ model: row, params, target: 0.9, ...beside(mine, theirs, "s") }]));
   }
-  print("s a whole training, process start included", rows, ["model", "ours", "keras", "ratio", "target"]);
-  if (keras) save("training-studies.json", rows, models !== null);
+  print("s a whole training, process start included", rows, WHOLE_COLUMNS);
 }
 
-/** What each patch gains in time and costs in accuracy, on its own: all patches against all but this one. */
-async function patches(models: readonly string[] | null, rounds: number): Promise<void> {
-  const cases: [string, (keyof Patches)[]][] = [
-    ["cnn2d", ["relu", "matMul", "crossEntropy", "optimizer"]],
-    ["study000", ["penalty", "optimizer"]],
-    ["cnn_lstm", ["matMul"]],
-    ["study004", ["crossEntropy", "penalty", "optimizer", "matMul"]],
-    ["study002", ["batchNorm", "relu"]],
-  ];
-  const rows: Answer[] = [];
-  for (const [model, names] of cases.filter(([model]) => !models || models.includes(model))) {
-    const row = ROWS.find((row) => row.model === model && row.kind === "step")!;
-    const data = writeBatch(model, model === "study002" ? 16 : MODELS[model]!.batch);
-    const variants = [["all", {}], ["none", "none"], ...names.map((name) => [`without ${name}`, { [name]: false }])];
-    const children = [];
-    for (const [label, chosen] of variants) {
+/** What each patch gains in time, on its own: all patches against all but this one. */
+async function patches(plan: Plan): Promise<void> {
+  const rows: Row[] = [];
+  for (const one of chosen(PATCHED, plan)) {
+    const { model, without } = one, { warm, count } = SPEEDS.find((row) => row.model === model && row.kind === "step")!;
+    const data = writeBatch(model, one.rows ?? MODELS[model]!.batch);
+    const variants: (Partial<Patches> | "none")[] = [{}, "none", ...without.map((patch) => ({ [patch]: false }))];
+    const children: { variant: string; child: Child; ms: number[] }[] = [];
+    for (const [i, chosen] of variants.entries()) {
       const child = ours();
-      await child.ask({ do: "build", name: model, mode: "compiled", patches: chosen === "none" ? "none" : chosen });
-      children.push({ label: label as string, child, ms: [] as number[] });
+      await child.ask({ do: "build", name: model, mode: "compiled", patches: chosen });
+      children.push({ variant: variantsOf(one)[i]!, child, ms: [] });
     }
-    for (let i = 0; i < rounds; i++) {
+    for (let i = 0; i < plan.rounds; i++) {
       for (const { child, ms } of children) {
-        const answer = await child.ask({ do: "steps", ...data, count: row.count, warm: i === 0 ? row.warm : 1 });
+        const answer = await child.ask({ do: "steps", ...data, count, warm: i === 0 ? warm : 1 });
         ms.push(median(answer["ms"] as number[]));
       }
     }
+    for (const { child } of children) await child.end();
     const all = median(children[0]!.ms);
-    for (const { label, child, ms } of children) {
-      await child.end();
-      rows.push({
-        model,
-        batch: data.shape[0],
-        patches: label,
-        ms: round(median(ms)),
-        ratio: round(median(ms) / all, 3),
-      });
-    }
+    const measured = children.map(({ variant, ms }) => ({
+      model,
+      batch: data.shape[0],
+      patches: variant,
+      ms: round(median(ms)),
+      ratio: round(median(ms) / all, 3),
+      spread: spread(ms),
+    }));
+    rows.push(...found(plan, PATCHES, measured));
   }
-  print("ms a step by patches (ratio to all of them)", rows, ["model", "batch", "patches", "ms", "ratio"]);
-  save("training-patches.json", rows, models !== null);
+  print("ms a step by patches (ratio to all of them)", rows, PATCH_COLUMNS);
+}
+
+/** Losses, and weights after the first and the fifth step. */
+interface Followed {
+  readonly losses: readonly number[];
+  readonly one: Float32Array;
+  readonly five: Float32Array;
+}
+
+/** Takes five steps on one batch in a process that has built its model. */
+async function fiveSteps(child: Child, data: Answer): Promise<Followed> {
+  const losses: number[] = [], weights: Float32Array[] = [];
+  for (let i = 0; i < 5; i++) {
+    const answer = await child.ask({ do: "steps", ...data, count: 1 });
+    losses.push(...answer["losses"] as number[]);
+    if (i !== 0 && i !== 4) continue;
+    const path = join(folder, "weights");
+    await child.ask({ do: "weights", path });
+    weights.push(new Float32Array(readFileSync(path).buffer.slice(0)));
+  }
+  await child.end();
+  return { losses, one: weights[0]!, five: weights[1]! };
 }
 
 /** Loss and weights after one and five steps on four engines, from the same weights and batches, without dropout. */
-async function agreement(models: readonly string[] | null, keras: string | null): Promise<void> {
-  const names = [
-    "study000",
-    "study000_vanilla",
-    "cnn_lstm",
-    "study001_vgg16",
-    "study002",
-    "study003_1d",
-    "study003_2d",
-    "study004",
-  ];
-  const rows: Answer[] = [];
-  for (const model of names.filter((name) => !models || models.includes(name))) {
-    const { shape, classes, optimizer } = MODELS[model]!;
-    const data = writeBatch(model, 8);
-    const start = join(folder, `${model}-start`);
-    const engines: [string, () => Promise<{ losses: number[]; one: Float32Array; five: Float32Array }>][] = [
-      ["eager", () => follow({ mode: "eager" })],
-      ["eager moved by 1e-7", () => follow({ mode: "eager", moved: 1e-7 })],
-      ["compiled", () => follow({ mode: "compiled" })],
-      ["compiled, no patches", () => follow({ mode: "compiled", patches: "none" })],
-      ["wasm", () => follow({ mode: "eager", backend: "wasm" })],
-      ...keras ? [["keras", () => followKeras(keras)] as [string, () => ReturnType<typeof follow>]] : [],
-    ];
-    const follow = async (build: Answer) => {
+async function agreement(plan: Plan): Promise<void> {
+  const rows: Row[] = [];
+  for (const model of FOLLOWED.filter((name) => !plan.models || plan.models.includes(name))) {
+    const data = writeBatch(model, 8), start = join(folder, `${model}-start`);
+    const follow = async (build: Answer, keep?: string): Promise<Followed> => {
       const child = ours();
       await child.ask({ do: "build", name: model, dropout: false, ...build });
-      return await fiveSteps(child, build["mode"] === "eager" && !build["moved"] && !build["backend"] ? start : null);
+      if (keep) await child.ask({ do: "weights", path: keep });
+      return await fiveSteps(child, data);
     };
-    const followKeras = async (python: string) => {
-      const child = new Child(python, [join(here, "training_keras.py")]);
-      const rate = optimizer.learningRate;
-      const spec = { optimizer: optimizer.kind, rate, dropout: false, weights: start };
-      await child.ask({ do: "build", name: model, shape, classes, ...spec });
-      return await fiveSteps(child, null);
+    const followKeras = async (python: string): Promise<Followed> => {
+      const child = peer(python);
+      await child.ask({ ...kerasModel(model), dropout: false, weights: start });
+      return await fiveSteps(child, data);
     };
-    const fiveSteps = async (child: Child, writeStart: string | null) => {
-      if (writeStart) await child.ask({ do: "weights", path: writeStart });
-      const losses: number[] = [], found: Float32Array[] = [];
-      for (let i = 0; i < 5; i++) {
-        const answer = await child.ask({ do: "steps", ...data, count: 1 });
-        losses.push(...answer["losses"] as number[]);
-        if (i !== 0 && i !== 4) continue;
-        const path = join(folder, "weights");
-        await child.ask({ do: "weights", path });
-        found.push(new Float32Array(readFileSync(path).buffer.slice(0)));
-      }
-      await child.end();
-      return { losses, one: found[0]!, five: found[1]! };
+    const { keras } = plan;
+    const engines: Readonly<Record<string, (() => Promise<Followed>) | undefined>> = {
+      "eager": () => follow({ mode: "eager" }, start),
+      "eager moved by 1e-7": () => follow({ mode: "eager", moved: 1e-7 }),
+      "compiled": () => follow({ mode: "compiled" }),
+      "compiled, no patches": () => follow({ mode: "compiled", patches: "none" }),
+      "wasm": () => follow({ mode: "eager", backend: "wasm" }),
+      "keras": keras ? () => followKeras(keras) : undefined,
     };
-    let reference: Awaited<ReturnType<typeof follow>> | undefined;
-    for (const [engine, run] of engines) {
-      const result = await run();
+    const apart = (a: Float32Array, b: Float32Array) => a.reduce((m, v, i) => Math.max(m, Math.abs(v - b[i]!)), 0);
+    let reference: Followed | undefined;
+    for (const engine of ENGINES) {
+      const result = await engines[engine]?.();
+      if (!result) continue;
       reference ??= result;
-      const apart = (a: Float32Array, b: Float32Array) => a.reduce((m, v, i) => Math.max(m, Math.abs(v - b[i]!)), 0);
-      rows.push({
+      rows.push(...found(plan, AGREEMENT, [{
         model,
         engine,
         loss1: result.losses[0],
@@ -369,44 +391,10 @@ async function agreement(models: readonly string[] | null, keras: string | null)
         lossApart5: Math.abs(result.losses[4]! - reference.losses[4]!),
         weightsApart1: apart(result.one, reference.one),
         weightsApart5: apart(result.five, reference.five),
-      });
-      console.log(JSON.stringify(rows.at(-1)));
+      }]));
     }
   }
-  print("agreement with eager", rows, [
-    "model",
-    "engine",
-    "lossApart1",
-    "lossApart5",
-    "weightsApart1",
-    "weightsApart5",
-  ]);
-  if (keras) save("training-agreement.json", rows, models !== null);
-}
-
-function print(title: string, rows: readonly Answer[], columns: readonly string[]): void {
-  const show = (value: unknown): string =>
-    typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : String(value ?? "–");
-  const cells = [columns, ...rows.map((row) => columns.map((column) => show(row[column])))];
-  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]!.length)));
-  console.log(`\n${title}`);
-  for (const line of cells) console.log(line.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
-}
-
-/** Writes rows; a run of some models replaces only theirs. */
-function save(name: string, rows: readonly Answer[], partial: boolean): void {
-  mkdirSync(results, { recursive: true });
-  const path = join(results, name);
-  let all = rows;
-  if (partial && existsSync(path)) {
-    const key = (row: Answer): string => [row["model"], row["engine"], row["patches"]].join();
-    const fresh = new Map(rows.map((row) => [key(row), row]));
-    const before = JSON.parse(readFileSync(path, "utf8")) as Answer[];
-    const whole = name === "training-patches.json" ? new Set(rows.map((row) => row["model"])) : new Set();
-    const kept = before.filter((row) => !whole.has(row["model"])).map((row) => fresh.get(key(row)) ?? row);
-    all = [...kept, ...rows.filter((row) => !kept.some((old) => key(old) === key(row)))];
-  }
-  writeFileSync(path, `[\n${all.map((row) => "  " + JSON.stringify(row)).join(",\n")}\n]\n`);
+  print("agreement with eager", rows, AGREEMENT_COLUMNS);
 }
 
 const EXPLAINED =
@@ -421,54 +409,62 @@ precision, so a large layer's penalty (study 000: 1.6 million weights) is off in
 
 /** Writes the tables as text, from the JSON files that are there. */
 function report(): void {
-  const load = (name: string): Answer[] => {
-    const path = join(results, name);
-    return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) as Answer[] : [];
-  };
-  const show = (value: unknown): string =>
-    typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : String(value ?? "–");
-  const table = (rows: readonly Answer[], columns: readonly string[]): string =>
-    [columns, columns.map(() => "---"), ...rows.map((row) => columns.map((name) => show(row[name])))]
-      .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-  const [machine] = load("training-environment.json");
-  const text = [
+  const times = load(results, TIMES), machines = load(results, ENVIRONMENT);
+  const speeds = times.filter(({ unit }) => unit !== "s");
+  const shared = machines.map(({ part: _, ...machine }) => JSON.stringify(machine));
+  const machine = new Set(shared).size === 1
+    ? `All parts: ${shared[0]}`
+    : machines.map(({ part }, i) => `- ${part}: ${shared[i]}`).join("\n");
+  const parts = [
     "# Training: serlab beside Keras 3 on the same TensorFlow",
-    `Written by tests/bench/training.ts. ${JSON.stringify(machine)}`,
-    "## ms a step (median of alternating rounds)",
-    table(load("training.json"), ["model", "params", "batch", "ours", "keras", "ratio", "target", "eagerMs"]),
+    "Written by `deno task bench` (tests/bench/training.ts): alternating rounds, each figure min / median / max of them.",
+    machine,
+    "## ms a step",
+    markdown(speeds, SPEED_COLUMNS),
+    "## Before the first step, and the highest memory",
+    "The first step's bound is four steps op by op and a second; it is paid once, for batches of every size.",
+    markdown(speeds, FIRST_COLUMNS),
     "## s a whole training, process start included",
-    table(load("training-studies.json"), ["model", "ours", "keras", "ratio", "target"]),
+    markdown(times.filter(({ unit }) => unit === "s"), WHOLE_COLUMNS),
     "## ms a step by patches (ratio to all of them in force)",
-    table(load("training-patches.json"), ["model", "batch", "patches", "ms", "ratio"]),
+    "`tile` is not here: it is there so that a model compiles at all (tf.js's gradient is another graph for each batch).",
+    markdown(load(results, PATCHES), PATCH_COLUMNS),
     "## Agreement: largest differences from eager after one and five steps",
-    EXPLAINED,
-    table(load("training-agreement.json"), [
-      ...["model", "engine", "lossApart1", "lossApart5", "weightsApart1", "weightsApart5"],
-    ]),
+    EXPLAINED.trimEnd(),
+    markdown(load(results, AGREEMENT), AGREEMENT_COLUMNS),
   ];
-  writeFileSync(join(results, "training.md"), text.join("\n\n") + "\n");
+  writeFileAtomic(join(results, "training.md"), parts.join("\n\n") + "\n");
 }
 
-const flag = (name: string): string | undefined => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? undefined : process.argv[at + 1];
-};
-if (process.argv.includes("--install-keras")) await installKeras();
+const PARTS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = { speed, studies, patches, agreement };
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((arg, i) => i > 0 || arg !== "--"), // `deno task bench -- --only …` hands it on
+  options: {
+    "only": { type: "string", default: Object.keys(PARTS).join() },
+    "models": { type: "string" },
+    "rounds": { type: "string", default: "5" },
+    "install-keras": { type: "boolean", default: false },
+  },
+});
+const parts = values.only.split(",");
+const models = values.models?.split(",") ?? null;
+const unknown = parts.find((part) => !PARTS[part]) ?? models?.find((model) => !MODELS[model]);
+if (unknown !== undefined) {
+  console.error(`There is no ${unknown}: parts are ${Object.keys(PARTS)}; models are ${Object.keys(MODELS)}.`);
+  Deno.exit(2);
+}
+if (values["install-keras"]) await installKeras();
 const keras = kerasPython();
 if (!keras) console.log("Keras is not here: only serlab's own columns (--install-keras fetches it).");
-const models = flag("models")?.split(",") ?? null;
-const rounds = Number(flag("rounds") ?? 5);
-const parts = process.argv.slice(2).filter((arg) => ["speed", "agreement", "patches", "studies"].includes(arg));
-const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
 try {
   const machine = await environment(keras);
   console.log(JSON.stringify(machine));
-  if (keras) save("training-environment.json", [machine], false);
-  if (wants("speed")) await speed(models, rounds, keras);
-  if (wants("studies")) await studies(models, Math.min(rounds, 3), keras);
-  if (wants("patches")) await patches(models, Math.min(rounds, 3));
-  if (wants("agreement")) await agreement(models, keras);
-  if (keras) report();
+  for (const part of parts) {
+    await PARTS[part]!({ models, rounds: Number(values.rounds), keras });
+    if (!keras) continue;
+    save(results, ENVIRONMENT, [{ part, ...machine }]);
+    report();
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -122,9 +122,10 @@ const calls = {
       y: Int32Array.from({ length: n }, (_, i) => i % classes),
     });
     const training = data(rows), held = validation ? data(validation) : undefined;
-    const own = createTrainer(make(), { optimizer, seed: 1 });
+    const model = make(), own = createTrainer(model, { optimizer, seed: 1 });
     const { history } = await fit(own, training, { epochs, batchSize: batch }, { seed: 1, validation: held });
-    return { loss: history.at(-1)!.loss, seconds: (performance.timeOrigin + performance.now() - started) / 1000 };
+    const seconds = (performance.timeOrigin + performance.now() - started) / 1000;
+    return { loss: history.at(-1)!.loss, params: model.countParams(), seconds };
   },
 };
 

@@ -9,6 +9,8 @@ import type { NdArray } from "../../lib/types.ts";
 import { engine } from "./engine_for_tests.ts";
 
 const ignore = engine.backend !== "native";
+const test = (name: string, fn: () => Promise<void> | void): void =>
+  Deno.test({ name: `${name} [native]`, ignore, fn });
 const SGD = { kind: "sgd", learningRate: 1 } as const;
 const L = tf.layers;
 
@@ -260,27 +262,23 @@ async function follow(
 }
 
 for (const [name, make] of Object.entries(CATALOGUE)) {
-  Deno.test({
-    name: `${name}: compiled has eager's losses, gradients, weights and statistics on data and batches never traced`,
-    ignore,
-    fn: async () => {
-      const [a, b] = twin(make);
-      const eager = await follow(eagerTrainer, a), compiled = await follow(compile, b);
-      eager.losses.forEach((loss, i) => {
-        const off = Math.abs(loss - compiled.losses[i]!);
-        assert.ok(off <= 2e-5 * Math.max(1, loss), `loss ${i}: ${compiled.losses[i]} is not ${loss}`);
-      });
-      // The first step's rate is one: it moves each weight by its gradient.
-      for (const step of [1, 4]) {
-        eager.states[step]!.weights.forEach(({ data }, i) => {
-          const got = compiled.states[step]!.weights[i]!.data, before = eager.states[0]!.weights[i]!.data;
-          const scale = data.reduce((m, v, j) => Math.max(m, Math.abs(v - before[j]!)), 1e-2);
-          data.forEach((v, j) => {
-            assert.ok(Math.abs(v - got[j]!) <= 1e-4 * scale, `step ${step}, weight ${i}[${j}]: ${got[j]} is not ${v}`);
-          });
+  test(`${name}: compiled has eager's losses, gradients, weights and statistics on data and batches never traced`, async () => {
+    const [a, b] = twin(make);
+    const eager = await follow(eagerTrainer, a), compiled = await follow(compile, b);
+    eager.losses.forEach((loss, i) => {
+      const off = Math.abs(loss - compiled.losses[i]!);
+      assert.ok(off <= 2e-5 * Math.max(1, loss), `loss ${i}: ${compiled.losses[i]} is not ${loss}`);
+    });
+    // The first step's rate is one: it moves each weight by its gradient.
+    for (const step of [1, 4]) {
+      eager.states[step]!.weights.forEach(({ data }, i) => {
+        const got = compiled.states[step]!.weights[i]!.data, before = eager.states[0]!.weights[i]!.data;
+        const scale = data.reduce((m, v, j) => Math.max(m, Math.abs(v - before[j]!)), 1e-2);
+        data.forEach((v, j) => {
+          assert.ok(Math.abs(v - got[j]!) <= 1e-4 * scale, `step ${step}, weight ${i}[${j}]: ${got[j]} is not ${v}`);
         });
-      }
-    },
+      });
+    }
   });
 }
 
@@ -316,113 +314,97 @@ const REFUSED: Readonly<Record<string, [(x: tf.Tensor, call: number) => tf.Tenso
 };
 
 for (const [name, [fn, reason]] of Object.entries(REFUSED)) {
-  Deno.test({
-    name: `${name} is refused, nothing of the attempt stays, and the model trains operation by operation`,
-    ignore,
-    fn: async () => {
-      const layers = [
-        L.dense(row()),
-        L.batchNormalization(),
-        custom(fn),
-        L.dense({ ...k(), units: 4, kernelRegularizer: "l1l2" }),
-        dense(),
-      ];
-      const model = tf.sequential({ layers });
-      const { binding } = nativeBackend()!, weights = await readWeights(model);
-      nativeBackend()!.getInputTensorIds(model.getWeights()); // uploads them, so that handles can be counted
-      const before = {
-        binding,
-        relu: tf.getGradient("Relu"),
-        add: tf.getGradient("Add"),
-        kernels: ["Add", "BatchMatMul"].map((kernel) => tf.getKernel(kernel, "tensorflow")),
-        tensors: [tf.memory().numTensors, binding.getNumOfTensors(), binding.getNumOfSavedModels()],
-      };
-      assert.throws(() => compile(model, { optimizer: SGD, seed: 1 }), (error) => {
-        assert.ok(error instanceof NotCompilable);
-        assert.match(error.message, reason);
-        return true;
-      });
-      assert.deepEqual({
-        binding: nativeBackend()!.binding,
-        relu: tf.getGradient("Relu"),
-        add: tf.getGradient("Add"),
-        kernels: ["Add", "BatchMatMul"].map((kernel) => tf.getKernel(kernel, "tensorflow")),
-        tensors: [tf.memory().numTensors, binding.getNumOfTensors(), binding.getNumOfSavedModels()],
-      }, before);
-      assert.ok(model.layers.every((layer) => layer instanceof tf.layers.Layer && !Object.hasOwn(layer, "call")));
-      assert.deepEqual(await readWeights(model), weights);
-      const notices: string[] = [];
-      const trainer = createTrainer(model, {
-        optimizer: { ...SGD, learningRate: 0.01 },
-        seed: 1,
-        onNotice: (line) => notices.push(line),
-      });
-      assert.equal(notices.length, 1);
-      assert.match(notices[0]!, /^engine: .* operation by operation/);
-      const { x, y } = rows(model, 4, 1);
-      assert.ok(Number.isFinite((await trainer.trainOnBatch(x, y)).loss));
-      trainer.dispose();
-    },
+  test(`${name} is refused, nothing of the attempt stays, and the model trains operation by operation`, async () => {
+    const layers = [
+      L.dense(row()),
+      L.batchNormalization(),
+      custom(fn),
+      L.dense({ ...k(), units: 4, kernelRegularizer: "l1l2" }),
+      dense(),
+    ];
+    const model = tf.sequential({ layers });
+    const { binding } = nativeBackend()!, weights = await readWeights(model);
+    nativeBackend()!.getInputTensorIds(model.getWeights()); // uploads them, so that handles can be counted
+    const before = {
+      binding,
+      relu: tf.getGradient("Relu"),
+      add: tf.getGradient("Add"),
+      kernels: ["Add", "BatchMatMul"].map((kernel) => tf.getKernel(kernel, "tensorflow")),
+      tensors: [tf.memory().numTensors, binding.getNumOfTensors(), binding.getNumOfSavedModels()],
+    };
+    assert.throws(() => compile(model, { optimizer: SGD, seed: 1 }), (error) => {
+      assert.ok(error instanceof NotCompilable);
+      assert.match(error.message, reason);
+      return true;
+    });
+    assert.deepEqual({
+      binding: nativeBackend()!.binding,
+      relu: tf.getGradient("Relu"),
+      add: tf.getGradient("Add"),
+      kernels: ["Add", "BatchMatMul"].map((kernel) => tf.getKernel(kernel, "tensorflow")),
+      tensors: [tf.memory().numTensors, binding.getNumOfTensors(), binding.getNumOfSavedModels()],
+    }, before);
+    assert.ok(model.layers.every((layer) => layer instanceof tf.layers.Layer && !Object.hasOwn(layer, "call")));
+    assert.deepEqual(await readWeights(model), weights);
+    const notices: string[] = [];
+    const trainer = createTrainer(model, {
+      optimizer: { ...SGD, learningRate: 0.01 },
+      seed: 1,
+      onNotice: (line) => notices.push(line),
+    });
+    assert.equal(notices.length, 1);
+    assert.match(notices[0]!, /^engine: .* operation by operation/);
+    const { x, y } = rows(model, 4, 1);
+    assert.ok(Number.isFinite((await trainer.trainOnBatch(x, y)).loss));
+    trainer.dispose();
   });
 }
 
-Deno.test({
-  name: "a model for examples of any length, or of two inputs, is refused",
-  ignore,
-  fn: () => {
-    const open = tf.sequential({
-      layers: [
-        L.conv1d({ inputShape: [null, 4] as unknown as number[], filters: 2, kernelSize: 3 }),
-        L.globalMaxPooling1d(),
-        dense(),
-      ],
+test("a model for examples of any length, or of two inputs, is refused", () => {
+  const open = tf.sequential({
+    layers: [
+      L.conv1d({ inputShape: [null, 4] as unknown as number[], filters: 2, kernelSize: 3 }),
+      L.globalMaxPooling1d(),
+      dense(),
+    ],
+  });
+  assert.throws(() => compile(open, { optimizer: SGD, seed: 1 }), /examples of any length/);
+  const [a, b] = [tf.input({ shape: [3] }), tf.input({ shape: [3] })];
+  const joined = L.concatenate().apply([a, b]) as tf.SymbolicTensor;
+  const two = tf.model({ inputs: [a, b], outputs: dense().apply(joined) as tf.SymbolicTensor });
+  assert.throws(() => compile(two, { optimizer: SGD, seed: 1 }), /several inputs/);
+});
+
+test("a model with branches and a nested model compiles", async () => {
+  const make = (): tf.layers.Layer[] => {
+    const inner = tf.sequential({
+      name: "inner",
+      layers: [L.dense({ ...row(6), activation: "relu" }), L.dropout({ name: "in", rate: 0.5 })],
     });
-    assert.throws(() => compile(open, { optimizer: SGD, seed: 1 }), /examples of any length/);
-    const [a, b] = [tf.input({ shape: [3] }), tf.input({ shape: [3] })];
-    const joined = L.concatenate().apply([a, b]) as tf.SymbolicTensor;
-    const two = tf.model({ inputs: [a, b], outputs: dense().apply(joined) as tf.SymbolicTensor });
-    assert.throws(() => compile(two, { optimizer: SGD, seed: 1 }), /several inputs/);
-  },
+    const input = tf.input({ shape: [10] });
+    const left = inner.apply(input) as tf.SymbolicTensor;
+    const right = L.dense({ ...row(6), activation: "tanh" }).apply(input) as tf.SymbolicTensor;
+    const sum = L.add().apply([left, right]) as tf.SymbolicTensor;
+    return [tf.model({ inputs: input, outputs: sum }) as unknown as tf.layers.Layer, dense()];
+  };
+  const [a, b] = [tf.sequential({ layers: make() }), tf.sequential({ layers: make() })];
+  b.setWeights(a.getWeights());
+  const eager = await follow(eagerTrainer, a), compiled = await follow(compile, b);
+  eager.losses.forEach((loss, i) => assert.ok(Math.abs(loss - compiled.losses[i]!) < 1e-5));
 });
 
-Deno.test({
-  name: "a model with branches and a nested model compiles",
-  ignore,
-  fn: async () => {
-    const make = (): tf.layers.Layer[] => {
-      const inner = tf.sequential({
-        name: "inner",
-        layers: [L.dense({ ...row(6), activation: "relu" }), L.dropout({ name: "in", rate: 0.5 })],
-      });
-      const input = tf.input({ shape: [10] });
-      const left = inner.apply(input) as tf.SymbolicTensor;
-      const right = L.dense({ ...row(6), activation: "tanh" }).apply(input) as tf.SymbolicTensor;
-      const sum = L.add().apply([left, right]) as tf.SymbolicTensor;
-      return [tf.model({ inputs: input, outputs: sum }) as unknown as tf.layers.Layer, dense()];
-    };
-    const [a, b] = [tf.sequential({ layers: make() }), tf.sequential({ layers: make() })];
-    b.setWeights(a.getWeights());
-    const eager = await follow(eagerTrainer, a), compiled = await follow(compile, b);
-    eager.losses.forEach((loss, i) => assert.ok(Math.abs(loss - compiled.losses[i]!) < 1e-5));
-  },
-});
-
-Deno.test({
-  name: "a graph that cannot be written is no loss: one line, and training goes on operation by operation",
-  ignore,
-  fn: async () => {
-    const before = Deno.env.get("TMPDIR");
-    Deno.env.set("TMPDIR", "/nonexistent/folder");
-    try {
-      const notices: string[] = [];
-      const model = tf.sequential({ layers: [L.dense(row()), dense()] });
-      const trainer = createTrainer(model, { optimizer: SGD, seed: 1, onNotice: (line) => notices.push(line) });
-      assert.match(notices.join("\n"), /could not be loaded \(.*no such file/i);
-      const { x, y } = rows(model, 4, 1);
-      assert.ok(Number.isFinite((await trainer.trainOnBatch(x, y)).loss));
-    } finally {
-      if (before === undefined) Deno.env.delete("TMPDIR");
-      else Deno.env.set("TMPDIR", before);
-    }
-  },
+test("a graph that cannot be written is no loss: one line, and training goes on operation by operation", async () => {
+  const before = Deno.env.get("TMPDIR");
+  Deno.env.set("TMPDIR", "/nonexistent/folder");
+  try {
+    const notices: string[] = [];
+    const model = tf.sequential({ layers: [L.dense(row()), dense()] });
+    const trainer = createTrainer(model, { optimizer: SGD, seed: 1, onNotice: (line) => notices.push(line) });
+    assert.match(notices.join("\n"), /could not be loaded \(.*no such file/i);
+    const { x, y } = rows(model, 4, 1);
+    assert.ok(Number.isFinite((await trainer.trainOnBatch(x, y)).loss));
+  } finally {
+    if (before === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", before);
+  }
 });

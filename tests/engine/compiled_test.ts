@@ -12,7 +12,8 @@ import type { NdArray } from "../../lib/types.ts";
 import { engine } from "./engine_for_tests.ts";
 
 const ignore = engine.backend !== "native";
-const test = (name: string, fn: () => Promise<void> | void): void => Deno.test({ name, ignore, fn });
+const test = (name: string, fn: () => Promise<void> | void): void =>
+  Deno.test({ name: `${name} [native]`, ignore, fn });
 
 const SGD = { kind: "sgd", learningRate: 0.05 } as const;
 
@@ -316,6 +317,11 @@ test("rows of another shape, states of another model and bad rates are refused i
   assert.throws(() => compile(smallModel(), { optimizer: { kind: "adam", learningRate: -1 }, seed: 1 }), UsageError);
   const open = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
   assert.throws(() => createTrainer(open, { optimizer: SGD, seed: 0 }), UsageError);
+  const others = { loss: "meanSquaredError", metrics: ["recall"] } as unknown as CompileOptions;
+  for (const [name, value] of Object.entries(others)) {
+    const options = { optimizer: SGD, seed: 0, [name]: value };
+    assert.throws(() => compile(smallModel(), options), /There is no (loss meanSquaredError|metric recall) here/);
+  }
 });
 
 test("a trainer is compiled where that is sound, and says nothing then", () => {

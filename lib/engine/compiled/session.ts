@@ -54,6 +54,11 @@ export function writeCommon(writer: GraphWriter): void {
   writer.add("Placeholder", [], { dtype: typeAttr(DT.FLOAT), shape: { kind: "shape", value: [] } }, ONE);
 }
 
+/** First line of an error, without its full stop. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0]!.replace(/\.$/, "");
+}
+
 /** A loaded graph. */
 export class Session {
   readonly #binding: Binding;
@@ -72,8 +77,7 @@ export class Session {
       writeFileSync(join(folder, "saved_model.pb"), savedModelBytes(nodes));
       this.#id = binding.loadSavedModel(folder, "serve");
     } catch (error) {
-      const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0]!.replace(/\.$/, "");
-      throw new NotCompilable(`The graph could not be loaded (${reason}).`, { cause: error });
+      throw new NotCompilable(`The graph could not be loaded (${reasonOf(error)}).`, { cause: error });
     } finally {
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
     }

@@ -22,17 +22,23 @@ import {
 import { DT, nativeBackend, NotCompilable } from "./binding.ts";
 import { emit, GraphWriter, typeAttr } from "./graph.ts";
 import { ALL_PATCHES, type Patches } from "./patches.ts";
-import { type Feed, Session, type VariableNodes, writeCommon, writeVariable } from "./session.ts";
+import { type Feed, reasonOf, Session, type VariableNodes, writeCommon, writeVariable } from "./session.ts";
 import type { Graph } from "./symbolic.ts";
 import { inferenceGraph, type ModelToTrace, trainableOf, trainingGraph, variablesOf } from "./trace_model.ts";
 import { ratesOf, scratchSlots, writePlainUpdate, writeUpdate } from "./updates.ts";
 
+const LOSSES = ["categoricalCrossentropy", "sparseCategoricalCrossentropy"] as const;
+const METRICS = ["accuracy"] as const;
+
 /** How to compile a model. */
 export interface CompileOptions extends TrainerOptions {
-  /** What is minimised; categorical cross-entropy from the logits is all there is. */
-  readonly loss?: "categoricalCrossentropy" | "sparseCategoricalCrossentropy";
-  /** What is reported besides the loss; accuracy is all there is. */
-  readonly metrics?: readonly "accuracy"[];
+  /**
+   * What is minimised: categorical cross-entropy, computed from the logits. Both names mean the same, since targets may
+   * be class indices or rows of probabilities.
+   */
+  readonly loss?: typeof LOSSES[number];
+  /** What is reported besides the loss. */
+  readonly metrics?: readonly typeof METRICS[number][];
   /** Patches to leave out; default: all are in force. */
   readonly patches?: Partial<Patches>;
 }
@@ -58,10 +64,17 @@ export interface CompiledTrainer extends Trainer {
  * size. Weights and optimiser state live in TensorFlow until {@linkcode Trainer.pullWeights}.
  *
  * @throws {NotCompilable} when no sound graph can be made of the model, or native TensorFlow does not run.
- * @throws {UsageError} when the model does not end in a softmax, or the learning rate is not positive.
+ * @throws {UsageError} when the model does not end in a softmax, the learning rate is not positive, or the loss or a
+ * metric is unknown.
  */
 export function compile(model: tf.LayersModel, options: CompileOptions): CompiledTrainer {
   return new GraphTrainer(model, options);
+}
+
+function refuseUnknown(what: string, value: string | undefined, known: readonly string[]): void {
+  if (value !== undefined && !known.includes(value)) {
+    throw new UsageError(`There is no ${what} ${value} here: there is ${known.join(", ")}.`);
+  }
 }
 
 /** Names of the session's variables. */
@@ -81,6 +94,8 @@ class GraphTrainer implements CompiledTrainer {
   #step = 0;
 
   constructor(readonly model: tf.LayersModel, options: CompileOptions) {
+    refuseUnknown("loss", options.loss, LOSSES);
+    for (const metric of options.metrics ?? []) refuseUnknown("metric", metric, METRICS);
     const backend = nativeBackend();
     if (!backend) throw new NotCompilable(`The backend ${tf.getBackend()} has no graphs.`);
     this.#spec = options.optimizer;
@@ -108,10 +123,14 @@ class GraphTrainer implements CompiledTrainer {
     this.#feeds = this.#write(writer, graphs, patches);
     this.#session = new Session(backend.binding, writer.nodes);
     try {
-      this.#session.assign([...this.#weightFeeds(this.#modelWeights()), ...this.#emptySlots()]);
+      const start = [...this.#weightFeeds(this.#modelWeights()), ...this.#emptySlots()];
+      this.#session.assign(start);
+      // A graph may load and still not run: that is found out here, not in the midst of a training.
+      this.#run(rowsOf(2, this.#exampleShape), new Int32Array(2), { learningRate: 0 });
+      this.#session.assign(start);
     } catch (error) {
       this.#session.dispose();
-      throw error;
+      throw new NotCompilable(`The graph does not run (${reasonOf(error)}).`, { cause: error });
     }
     this.statistics = {
       traceMs: traced - started,
@@ -228,6 +247,12 @@ class GraphTrainer implements CompiledTrainer {
 
   // deno-lint-ignore require-await -- TensorFlow runs at once; the interface promises
   async trainOnBatch(x: NdArray, targets: Targets, options: StepOptions = {}): Promise<StepResult> {
+    const result = this.#run(x, targets, options);
+    this.#step++;
+    return result;
+  }
+
+  #run(x: NdArray, targets: Targets, options: StepOptions): StepResult {
     const n = x.shape[0]!;
     const { rate, decay } = ratesOf(this.#spec, options.learningRate ?? this.learningRate, this.#step + 1);
     const weights = options.sampleWeights ?? new Float32Array(n).fill(1);
@@ -241,7 +266,6 @@ class GraphTrainer implements CompiledTrainer {
       { name: "decay", shape: [], data: Float32Array.of(decay) },
     ];
     const [result] = this.#session.run(feeds.filter(({ name }) => this.#feeds.has(name)), ["train"]);
-    this.#step++;
     return { loss: result!.data[0]!, accuracy: result!.data[1]! / n };
   }
 
@@ -310,6 +334,11 @@ class GraphTrainer implements CompiledTrainer {
   dispose(): void {
     this.#session.dispose();
   }
+}
+
+/** Rows of zeros. */
+function rowsOf(n: number, shape: readonly number[]): NdArray {
+  return { data: new Float32Array(shape.reduce((a, b) => a * b, n)), shape: [n, ...shape] };
 }
 
 function exampleShapeOf(model: tf.LayersModel): number[] {
