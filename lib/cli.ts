@@ -125,6 +125,23 @@ function program(): Command {
       else await sweepCommand(id, options);
     });
 
+  serlab.command("worker")
+    .description("take trials of sweeps from a queue (sweep --redis), on any machine")
+    .requiredOption(
+      "--redis <url>",
+      "the queue's server: redis://host:6379, rediss:// for TLS; see docs/distributed.md",
+    )
+    .option("--corpora <dir>", "folder with the corpora; must hold the sweep's very recordings", "data")
+    .option("--workers <n>", "trials at the same time", whole("--workers"), 1)
+    .option("--idle <seconds>", "end after so long without a trial; default never", (text) => Number(text))
+    .option("--lock <seconds>", "a worker that is silent for so long has lost its trial", (text) => Number(text), 30)
+    .option("--losses <n>", "a trial that loses so many workers fails", whole("--losses"), 2)
+    .option("--checkpoints <dir>", "folder where halving's trials go on from; default a temporary one")
+    .option("--weights <file>", "weight file for a variant that starts from one")
+    .option("--out <dir>", "folder of results, for weights to start from", "results")
+    .option("--no-cache", "keep no features on disk")
+    .action(async (options) => (await import("./commands/worker.ts")).workerCommand(options));
+
   serlab.command("predict")
     .description("predict the emotion of recordings with a bundle: one line a file")
     .argument("<bundle>", "folder of the bundle")

@@ -40,8 +40,8 @@ export interface TrialRunning {
 
 /** How a worker works. */
 export interface ServeOptions {
-  /** What it is. */
-  readonly identity: WorkerIdentity;
+  /** What it is; asked when the server has been reached. */
+  readonly identity: () => Promise<WorkerIdentity>;
   /** How many trials it runs at the same time. */
   readonly slots: number;
   /** Runs them. */
@@ -88,11 +88,13 @@ class Server {
   readonly #refused = new Map<string, string>();
   readonly #fits = new Set<string>();
   readonly #ending = new AbortController();
+  readonly #identity: WorkerIdentity;
   #service: Service | undefined;
   #lastTrial = performance.now();
 
-  constructor(connection: Connection, options: ServeOptions) {
+  constructor(connection: Connection, identity: WorkerIdentity, options: ServeOptions) {
     this.#connection = connection;
+    this.#identity = identity;
     this.#options = options;
   }
 
@@ -115,11 +117,7 @@ class Server {
           await Promise.race([this.#beat(), lost]);
         }
         const open = await Promise.race([readBoard<SweepNeeds>(redis, "sweeps", ABANDONED_SEC), lost]);
-        const fitting = await Promise.race([this.#fitting(open), lost]);
-        if (isFirst && open.size > 0 && fitting.length === 0) {
-          // Said already, sweep by sweep; to wait for another one would hide it.
-          throw new QueueError("This worker fits no sweep that is open.");
-        }
+        const fitting = await Promise.race([this.#fitting(open, isFirst), lost]);
         isFirst = false;
         await Promise.race([this.#choose(fitting), lost]);
         if (this.#service?.active) this.#lastTrial = performance.now();
@@ -138,8 +136,8 @@ class Server {
   }
 
   async #beat(): Promise<void> {
-    const { identity, slots } = this.#options;
-    await beat(this.#connection.redis, "workers", this.#name, { ...identity, name: this.#name, slots });
+    const { slots } = this.#options;
+    await beat(this.#connection.redis, "workers", this.#name, { ...this.#identity, name: this.#name, slots });
   }
 
   #pause(): Promise<void> {
@@ -155,17 +153,16 @@ class Server {
     });
   }
 
-  #refuse(name: string, needs: SweepNeeds, reason: string): void {
-    this.#refused.set(name, reason);
-    this.#fits.delete(name);
-    this.#options.onNotice(`This worker takes no trial of ${needs.sweep}: ${reason}.`);
-  }
-
-  /** The open sweeps that this worker fits. */
-  async #fitting(open: ReadonlyMap<string, SweepNeeds>): Promise<string[]> {
+  /**
+   * The open sweeps that this worker fits.
+   *
+   * @throws {QueueError} when it is the first look and there are sweeps, none of which it fits.
+   */
+  async #fitting(open: ReadonlyMap<string, SweepNeeds>, isFirst: boolean): Promise<string[]> {
+    const lines: string[] = [];
     for (const [name, needs] of open) {
       if (this.#refused.has(name) || this.#fits.has(name)) continue;
-      const { redis } = this.#connection, { identity } = this.#options;
+      const { redis } = this.#connection, identity = this.#identity;
       let reason = misfit(needs, identity) ?? await this.#options.check(needs);
       if (reason === null && identity.engine !== null && needs.manifest !== "") {
         // The first worker's engine decides where the coordinator does not.
@@ -173,9 +170,16 @@ class Server {
         await redis.setnx(engine, identity.engine);
         reason = misfit({ ...needs, engine: await redis.get(engine) }, identity);
       }
-      if (reason === null) this.#fits.add(name);
-      else this.#refuse(name, needs, reason);
+      if (reason === null) {
+        this.#fits.add(name);
+      } else {
+        this.#refused.set(name, reason);
+        lines.push(`This worker takes no trial of ${needs.sweep}: ${reason}.`);
+      }
     }
+    // To wait for another sweep would hide what is wrong.
+    if (isFirst && open.size > 0 && this.#fits.size === 0) throw new QueueError(lines.join("\n"));
+    for (const line of lines) this.#options.onNotice(line);
     // A sweep that was closed and is opened again is another one.
     for (const name of this.#fits) if (!open.has(name)) this.#fits.delete(name);
     return [...open.keys()].filter((name) => this.#fits.has(name));
@@ -305,5 +309,12 @@ class Server {
 export async function serveTrials(url: string, options: ServeOptions): Promise<void> {
   const { firstSec, giveUpSec, onNotice } = options;
   const connection = await connectRedis(url, { onNotice, firstSec, giveUpSec });
-  await new Server(connection, options).serve();
+  let identity: WorkerIdentity;
+  try {
+    identity = await options.identity();
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  await new Server(connection, identity, options).serve();
 }
