@@ -14,7 +14,7 @@ import { describeNonAudio } from "./bytes.ts";
 import { decodeFlac, isFlac } from "./flac.ts";
 import { decodeMp3, isMp3 } from "./mp3.ts";
 import { decodeOgg, isOgg } from "./ogg.ts";
-import type { DecodedAudio } from "./types.ts";
+import type { DecodedAudio, DecodeOptions } from "./types.ts";
 import { decodeWav, isWav } from "./wav.ts";
 import { decodeWebm, isWebm } from "./webm.ts";
 
@@ -37,6 +37,7 @@ const DECODERS: readonly { readonly name: string; is(bytes: Uint8Array): boolean
  *
  * @param bytes The whole file.
  * @param file Its name, for errors.
+ * @param options `range`: the wanted samples.
  * @returns All channels at the file's own rate (Opus: 48,000 Hz). Where the container says how much of the decoded audio
  * is the encoder's padding, that is left out.
  * @throws {AudioError} when it is not audio that we read, is truncated or corrupt, holds no samples, or NaN.
@@ -48,7 +49,11 @@ const DECODERS: readonly { readonly name: string; is(bytes: Uint8Array): boolean
  * await assert.rejects(decodeAudio(page, "03-01.wav"), /03-01\.wav: is an HTML page, not audio/);
  * ```
  */
-export async function decodeAudio(bytes: Uint8Array, file: string): Promise<DecodedAudio> {
+export async function decodeAudio(
+  bytes: Uint8Array,
+  file: string,
+  options: DecodeOptions = {},
+): Promise<DecodedAudio> {
   const found = DECODERS.find(({ is }) => is(bytes));
   if (!found) {
     // What is shorter than a header may still say what it was to be.
@@ -56,7 +61,11 @@ export async function decodeAudio(bytes: Uint8Array, file: string): Promise<Deco
     throw new AudioError(file, describeNonAudio(bytes));
   }
   try {
-    return await found.decode(bytes, file);
+    if (found.decode === decodeWav) return decodeWav(bytes, file, options);
+    const decoded = await found.decode(bytes, file);
+    if (!options.range) return decoded;
+    const { start, end } = options.range(decoded.channels[0]!.length, decoded.sampleRateHz);
+    return { ...decoded, channels: decoded.channels.map((samples) => samples.subarray(start, end)) };
   } catch (error) {
     if (error instanceof AudioError) throw error;
     // A decoder's own exception, or a trap of its WebAssembly.

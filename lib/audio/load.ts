@@ -10,7 +10,7 @@ import { systemReason } from "../io.ts";
 import type { Waveform } from "../types.ts";
 import { decodeAudio } from "./decode.ts";
 import { resample } from "./resample.ts";
-import { type Container, type DecodedAudio, toMono } from "./types.ts";
+import { type Container, type SampleRange, toMono } from "./types.ts";
 import { isWav, parseWavHeader } from "./wav.ts";
 
 export type { Waveform } from "../types.ts";
@@ -82,28 +82,40 @@ export function readAudioBytes(path: string): Uint8Array {
   });
 }
 
-/**
- * Cuts all channels to a stretch of time with librosa's rounding: both ends truncated to whole samples.
- *
- * @throws {AudioError} when the stretch lies outside the file or holds no sample.
- */
-function cut(decoded: DecodedAudio, file: string, offsetSec: number, durationSec: number | undefined): DecodedAudio {
-  if (!(offsetSec >= 0)) throw new AudioError(file, `the offset must be 0 s or more, not ${offsetSec}`);
-  if (durationSec !== undefined && !(durationSec > 0)) {
-    throw new AudioError(file, `the duration must be above 0 s, not ${durationSec}`);
+/** A stretch of time in a file, checked when the file's length is known. */
+class Stretch {
+  readonly #file: string;
+  readonly #offsetSec: number;
+  readonly #durationSec: number | undefined;
+
+  /** @throws {AudioError} for a negative offset or a duration of 0 or less. */
+  constructor(file: string, offsetSec: number, durationSec: number | undefined) {
+    if (!(offsetSec >= 0)) throw new AudioError(file, `the offset must be 0 s or more, not ${offsetSec}`);
+    if (durationSec !== undefined && !(durationSec > 0)) {
+      throw new AudioError(file, `the duration must be above 0 s, not ${durationSec}`);
+    }
+    this.#file = file;
+    this.#offsetSec = offsetSec;
+    this.#durationSec = durationSec;
   }
-  if (offsetSec === 0 && durationSec === undefined) return decoded;
-  const frames = decoded.channels[0]!.length;
-  const start = Math.trunc(offsetSec * decoded.sampleRateHz);
-  const length = durationSec === undefined ? frames : Math.trunc(durationSec * decoded.sampleRateHz);
-  if (start >= frames) {
-    throw new AudioError(
-      file,
-      `the offset of ${offsetSec} s lies at or beyond its end (${(frames / decoded.sampleRateHz).toFixed(3)} s)`,
-    );
+
+  /**
+   * Its samples, with librosa's rounding: both ends truncated to whole samples.
+   *
+   * @throws {AudioError} when it lies outside the file or holds no sample.
+   */
+  range(frames: number, sampleRateHz: number): SampleRange {
+    const start = Math.trunc(this.#offsetSec * sampleRateHz);
+    const length = this.#durationSec === undefined ? frames : Math.trunc(this.#durationSec * sampleRateHz);
+    if (start >= frames) {
+      const end = (frames / sampleRateHz).toFixed(3);
+      throw new AudioError(this.#file, `the offset of ${this.#offsetSec} s lies at or beyond its end (${end} s)`);
+    }
+    if (length === 0) {
+      throw new AudioError(this.#file, `a duration of ${this.#durationSec} s is less than one sample`);
+    }
+    return { start, end: Math.min(frames, start + length) };
   }
-  if (length === 0) throw new AudioError(file, `a duration of ${durationSec} s is less than one sample`);
-  return { ...decoded, channels: decoded.channels.map((samples) => samples.subarray(start, start + length)) };
 }
 
 /**
@@ -132,7 +144,9 @@ export async function loadAudioBytes(
   options: LoadAudioOptions = {},
 ): Promise<Waveform> {
   const { sampleRateHz = 22_050, offsetSec = 0, durationSec } = options;
-  const wave = toMono(cut(await decodeAudio(bytes, file), file, offsetSec, durationSec));
+  const stretch = offsetSec === 0 && durationSec === undefined ? null : new Stretch(file, offsetSec, durationSec);
+  const range = stretch ? (frames: number, rate: number) => stretch.range(frames, rate) : undefined;
+  const wave = toMono(await decodeAudio(bytes, file, { range }));
   return sampleRateHz === null ? wave : resample(wave, sampleRateHz);
 }
 

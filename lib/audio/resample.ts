@@ -41,6 +41,7 @@ interface Kernel {
     n: number,
     m: number,
     spectrum: number,
+    passing: number,
     forward: number,
     inverse: number,
     work: number,
@@ -60,6 +61,7 @@ interface Kernel {
     out: number,
     count: number,
   ): void;
+  pick(y: number, place: number, whole: number, out: number, count: number): void;
   interpolateBetween(
     y: number,
     bank: number,
@@ -109,6 +111,8 @@ interface Plan {
   /** Addresses, in floats. */
   readonly x: number;
   readonly spectrum: number;
+  /** Bins from which on the spectrum is zero. */
+  readonly passing: number;
   readonly forward: number;
   readonly inverse: number;
   readonly work: number;
@@ -242,6 +246,7 @@ function makePlan(fromHz: number, toHz: number): Plan {
   const half = Math.min(n, m) / 2;
   const sharp = kaiserSinc(CUTOFF, support, beta);
   const spectrum = new Float32Array(half + 4);
+  let passing = 0;
   {
     // In units of two samples per period of the lower rate's Nyquist frequency: time t samples at `fromHz` is t·scale.
     const scale = lower / fromHz;
@@ -257,6 +262,7 @@ function makePlan(fromHz: number, toHz: number): Plan {
       let sum = taps[0]!;
       for (let t = 1, at = k; t < taps.length; t++, at = (at + k) & (size - 1)) sum += 2 * taps[t]! * cosines[at]!;
       spectrum[k] = sum / total / n;
+      passing = k + 1;
     }
   }
 
@@ -310,7 +316,7 @@ function makePlan(fromHz: number, toHz: number): Plan {
   return {
     ...{ kernel, memory, n, m, step, keep, lead, skip: lead * 2 ** exponent },
     ...{ silentStart: !simple && (fromHz < toHz || ratio < 3), early: Math.ceil(taps / grain) * grain },
-    ...{ taps, phases, rows, whole, part, ...places, yLength, outLength },
+    ...{ taps, phases, rows, whole, part, passing, ...places, yLength, outLength },
   };
 }
 
@@ -383,8 +389,8 @@ export function resample(wave: Waveform, toHz: number): Waveform {
   for (let start = silentStart ? 0 : -early; done < end; start += 2 * step) {
     copyPadded(samples, start - lead, memory, plan.x, n + step);
     kernel.filter(
-      ...[plan.x * 4, step, n, m, plan.spectrum * 4, plan.forward * 4, plan.inverse * 4, plan.work * 4] as const,
-      ...[(plan.y + filled) * 4, skip, keep] as const,
+      ...[plan.x * 4, step, n, m, plan.spectrum * 4, plan.passing, plan.forward * 4, plan.inverse * 4] as const,
+      ...[plan.work * 4, (plan.y + filled) * 4, skip, keep] as const,
     );
     filled += 2 * keep;
     // Outputs whose last needed sample is there: place - back + need <= yStart + filled.
@@ -393,20 +399,17 @@ export function resample(wave: Waveform, toHz: number): Waveform {
     count = Math.min(count, end - done);
     if (count > 0) {
       const from = place - back - yStart;
-      if (rows === 0) {
-        for (let i = 0, at = plan.y + from; i < count; i++, at += whole) out[done + i] = memory[at]!;
+      if (rows === 0) kernel.pick(plan.y * 4, from, whole, plan.out * 4, count);
+      else if (rows === phases) {
+        kernel.interpolate(
+          ...[plan.y * 4, plan.bank * 4, taps, phases, from, phase, whole, part, plan.out * 4, count] as const,
+        );
       } else {
-        if (rows === phases) {
-          kernel.interpolate(
-            ...[plan.y * 4, plan.bank * 4, taps, phases, from, phase, whole, part, plan.out * 4, count] as const,
-          );
-        } else {
-          kernel.interpolateBetween(
-            ...[plan.y * 4, plan.bank * 4, taps, rows, phases, from, phase, whole, part, plan.out * 4, count] as const,
-          );
-        }
-        out.set(memory.subarray(plan.out, plan.out + count), done);
+        kernel.interpolateBetween(
+          ...[plan.y * 4, plan.bank * 4, taps, rows, phases, from, phase, whole, part, plan.out * 4, count] as const,
+        );
       }
+      out.set(memory.subarray(plan.out, plan.out + count), done);
       done += count;
       const ahead = phase + count * part;
       place += count * whole + Math.floor(ahead / phases);
@@ -429,14 +432,18 @@ export function resample(wave: Waveform, toHz: number): Waveform {
 function restoreSilence(samples: Float32Array, out: Float32Array, fromHz: number, toHz: number): void {
   const ratio = toHz / fromHz;
   const margin = Math.ceil(SILENCE_MARGIN * Math.max(1, 1 / ratio));
-  for (let i = 0; i < samples.length; i++) {
-    if (samples[i] !== 0) continue;
-    const first = i;
-    while (i < samples.length && samples[i] === 0) i++;
+  const n = samples.length;
+  // A shorter run leaves nothing to clear, and a longer one has a sample at a multiple of its length.
+  for (let probe = 0; probe < n; probe += margin) {
+    if (samples[probe] !== 0) continue;
+    let first = probe, end = probe + 1;
+    while (first > 0 && samples[first - 1] === 0) first--;
+    while (end < n && samples[end] === 0) end++;
     // Nothing rings into the run from before the first sample or from after the last.
     const from = first === 0 ? 0 : Math.ceil((first + margin) * ratio);
-    const to = i === samples.length ? out.length : Math.floor((i - margin) * ratio);
+    const to = end === n ? out.length : Math.floor((end - margin) * ratio);
     if (to > from) out.fill(0, from, to);
+    probe = Math.floor(end / margin) * margin;
   }
 }
 

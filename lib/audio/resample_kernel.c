@@ -63,6 +63,21 @@ static void first_pass(const float *xr, const float *xi, float *yr, float *yi, c
   }
 }
 
+/* The first pass of numbers whose second and third quarter are zero and are not read. */
+static void first_pass_outer(const float *xr, const float *xi, float *yr, float *yi, const float *tw, int n) {
+  int q = n / 4;
+  for (int p = 0; p < q; p += 4) {
+    vec ar = LOAD(xr + p), dr = LOAD(xr + p + 3 * q), ai = LOAD(xi + p), di = LOAD(xi + p + 3 * q);
+    vec y1r = SUB(ar, di), y1i = ADD(ai, dr), y2r = SUB(ar, dr), y2i = SUB(ai, di);
+    vec y3r = ADD(ar, di), y3i = SUB(ai, dr);
+    TWIDDLE(y1r, y1i, LOAD(tw + p), LOAD(tw + q + p));
+    TWIDDLE(y2r, y2i, LOAD(tw + 2 * q + p), LOAD(tw + 3 * q + p));
+    TWIDDLE(y3r, y3i, LOAD(tw + 4 * q + p), LOAD(tw + 5 * q + p));
+    store_transposed(yr + 4 * p, ADD(ar, dr), y1r, y2r, y3r);
+    store_transposed(yi + 4 * p, ADD(ai, di), y1i, y2i, y3i);
+  }
+}
+
 /* A later pass: vectors run over the stride s (a multiple of 4). */
 static void pass(const float *xr, const float *xi, float *yr, float *yi, const float *tw, int n, int s) {
   int q = n / 4, step = q * s;
@@ -100,6 +115,27 @@ static void last_pass4(const float *xr, const float *xi, float *yr, float *yi, i
   }
 }
 
+/* Four values of a falling response, `last` being the one of the first lane. */
+static inline vec falling(const float *last) {
+  vec h = LOAD(last - 3);
+  return wasm_i32x4_shuffle(h, h, 3, 2, 1, 0);
+}
+
+/*
+ * The last pass of radix 4 and the product with the spectrum, of the s bins from 0 on and the s bins below 0 alone: they
+ * go to y and z.
+ */
+static void last_pass_narrow(const float *xr, const float *xi, const float *spectrum, float *yr, float *yi, float *zr,
+                             float *zi, int s) {
+  for (int k = 0; k < s; k += 4) {
+    vec ar = LOAD(xr + k), br = LOAD(xr + k + s), cr = LOAD(xr + k + 2 * s), dr = LOAD(xr + k + 3 * s);
+    vec ai = LOAD(xi + k), bi = LOAD(xi + k + s), ci = LOAD(xi + k + 2 * s), di = LOAD(xi + k + 3 * s);
+    vec h = LOAD(spectrum + k), g = falling(spectrum + s - k);
+    STORE(yr + k, MUL(ADD(ADD(ar, cr), ADD(br, dr)), h)), STORE(yi + k, MUL(ADD(ADD(ai, ci), ADD(bi, di)), h));
+    STORE(zr + k, MUL(SUB(SUB(ar, cr), SUB(bi, di)), g)), STORE(zi + k, MUL(ADD(SUB(ai, ci), SUB(br, dr)), g));
+  }
+}
+
 /* The last pass of radix 2. */
 static void last_pass2(const float *xr, const float *xi, float *yr, float *yi, int s) {
   for (int k = 0; k < s; k += 4) {
@@ -110,14 +146,13 @@ static void last_pass2(const float *xr, const float *xi, float *yr, float *yi, i
 }
 
 /*
- * Forward transform of n complex numbers from x (left as it is) by way of a and b. Returns 0 where the result is in a,
- * 1 where it is in b. The inverse is the same with real and imaginary parts exchanged.
+ * The passes of a transform of n numbers after the first one, up to those of `end` numbers: 1 for all of them, 4 to leave
+ * the last pass of radix 4 out. Returns 0 where the result is in a, 1 where it is in b.
  */
-static int transform(const float *xr, const float *xi, float *ar, float *ai, float *br, float *bi, const float *tw, int n) {
-  first_pass(xr, xi, ar, ai, tw, n);
+static int later_passes(float *ar, float *ai, float *br, float *bi, const float *tw, int n, int end) {
   tw += 6 * (n / 4);
   int length = n / 4, s = 4, in_b = 0;
-  while (length > 1) {
+  while (length > end) {
     const float *ur = in_b ? br : ar, *ui = in_b ? bi : ai;
     float *vr = in_b ? ar : br, *vi = in_b ? ai : bi;
     if (length == 2) {
@@ -139,34 +174,48 @@ static int transform(const float *xr, const float *xi, float *ar, float *ai, flo
 /*
  * Filters two neighbouring blocks and changes their rate by m / n (a power of two): the first block starts at x, the
  * second at x + step. `work` has room for four rows of max(n, m) floats. `spectrum` is the filter's real response at
- * bins 0 … min(n, m) / 2, divided by n. From each result `keep` samples from `skip` on go to y, one block after the
- * other.
+ * bins 0 ... min(n, m) / 2, divided by n, and zero from bin `passing` on. From each result `keep` samples from `skip` on
+ * go to y, one block after the other.
+ *
+ * Two real blocks are the parts of one complex signal. The inverse transform is the forward one with real and imaginary
+ * parts exchanged. Where a quarter of the bins on either side is all that passes, the others are not computed.
  */
 __attribute__((export_name("filter"))) void filter(const float *x, int step, int n, int m, const float *spectrum,
-                                                   const float *forward, const float *inverse, float *work, float *y,
-                                                   int skip, int keep) {
-  int row = n > m ? n : m;
+                                                   int passing, const float *forward, const float *inverse,
+                                                   float *work, float *y, int skip, int keep) {
+  int row = n > m ? n : m, half = (n < m ? n : m) / 2;
   float *ar = work, *ai = work + row, *br = work + 2 * row, *bi = work + 3 * row;
-  int in_b = transform(x, x + step, ar, ai, br, bi, forward, n);
+  int narrow = (half == n / 4 || (half > n / 4 && passing <= n / 4)) && __builtin_ctz(n) % 2 == 0;
+  /* Where the inverse transform's second and third quarter are empty. */
+  int outer = half <= m / 4 || passing <= m / 4;
+  first_pass(x, x + step, ar, ai, forward, n);
+  int in_b = later_passes(ar, ai, br, bi, forward, n, narrow ? 4 : 1);
   float *ur = in_b ? br : ar, *ui = in_b ? bi : ai, *vr = in_b ? ar : br, *vi = in_b ? ai : bi;
-  int half = (n < m ? n : m) / 2;
-  /* Bins 0 … half - 1 keep their place; bins -half … -1 move to the end of the new length. */
-  for (int k = 0; k < half; k += 4) {
-    vec h = LOAD(spectrum + k);
-    STORE(vr + k, MUL(LOAD(ur + k), h)), STORE(vi + k, MUL(LOAD(ui + k), h));
+  /* Bins from 0 on keep their place; those below 0 move to the end of the new length. */
+  int side = narrow ? n / 4 : half;
+  float *out_r = vr + m - side, *out_i = vi + m - side;
+  if (narrow) {
+    last_pass_narrow(ur, ui, spectrum, vr, vi, out_r, out_i, side);
+  } else {
+    const float *tail_r = ur + n - half, *tail_i = ui + n - half;
+    for (int k = 0; k < half; k += 4) {
+      vec h = LOAD(spectrum + k), g = falling(spectrum + half - k);
+      STORE(vr + k, MUL(LOAD(ur + k), h)), STORE(vi + k, MUL(LOAD(ui + k), h));
+      STORE(out_r + k, MUL(LOAD(tail_r + k), g)), STORE(out_i + k, MUL(LOAD(tail_i + k), g));
+    }
   }
-  const float *tail_r = ur + n - half, *tail_i = ui + n - half;
-  float *out_r = vr + m - half, *out_i = vi + m - half;
-  for (int k = 0; k < half; k += 4) {
-    /* The response at bin half - k, falling: four of them in turned order. */
-    vec h = LOAD(spectrum + half - k - 3);
-    h = wasm_i32x4_shuffle(h, h, 3, 2, 1, 0);
-    STORE(out_r + k, MUL(LOAD(tail_r + k), h)), STORE(out_i + k, MUL(LOAD(tail_i + k), h));
+  if (outer) {
+    /* A side longer than a quarter is zero beyond it, a shorter one is filled up with zeros. */
+    vec zero = wasm_f32x4_splat(0);
+    for (int k = side; k < m / 4; k += 4) STORE(vr + k, zero), STORE(vi + k, zero);
+    for (int k = m - m / 4; k < m - side; k += 4) STORE(vr + k, zero), STORE(vi + k, zero);
+    first_pass_outer(vi, vr, ui, ur, inverse, m);
+  } else {
+    vec zero = wasm_f32x4_splat(0);
+    for (int k = side; k < m - side; k += 4) STORE(vr + k, zero), STORE(vi + k, zero);
+    first_pass(vi, vr, ui, ur, inverse, m);
   }
-  vec zero = wasm_f32x4_splat(0);
-  for (int k = half; k < m - half; k += 4) STORE(vr + k, zero), STORE(vi + k, zero);
-  /* Inverse by exchanged parts; u is free again. The second transform may not read and write the same rows. */
-  int back_b = transform(vi, vr, ui, ur, vi, vr, inverse, m);
+  int back_b = later_passes(ui, ur, vi, vr, inverse, m, 1);
   const float *rr = back_b ? vr : ur, *ri = back_b ? vi : ui;
   __builtin_memcpy(y, rr + skip, keep * sizeof(float));
   __builtin_memcpy(y + keep, ri + skip, keep * sizeof(float));
@@ -178,6 +227,14 @@ static inline float sum(vec a) {
   return wasm_f32x4_extract_lane(a, 0);
 }
 
+/* Products of a row of the interpolator with samples, summed down to four lanes; taps is a multiple of 4, at least 16. */
+static inline vec products(const float *h, const float *u, int taps) {
+  vec a = MUL(LOAD(h), LOAD(u)), b = MUL(LOAD(h + 4), LOAD(u + 4));
+  vec c = MUL(LOAD(h + 8), LOAD(u + 8)), d = MUL(LOAD(h + 12), LOAD(u + 12));
+  for (int t = 16; t < taps; t += 4) a = ADD(a, MUL(LOAD(h + t), LOAD(u + t)));
+  return ADD(ADD(a, b), ADD(c, d));
+}
+
 /*
  * Polyphase interpolation: output i is the product of the row of its phase with the samples from its place on. Place
  * and phase advance by whole + part / phases an output. Returns nothing; the caller keeps count of place and phase.
@@ -185,15 +242,29 @@ static inline float sum(vec a) {
 __attribute__((export_name("interpolate"))) void interpolate(const float *y, const float *bank, int taps, int phases,
                                                              int place, int phase, int whole, int part, float *out,
                                                              int count) {
-  for (int i = 0; i < count; i++) {
-    const float *h = bank + phase * taps, *u = y + place;
-    vec a = MUL(LOAD(h), LOAD(u)), b = MUL(LOAD(h + 4), LOAD(u + 4));
-    vec c = MUL(LOAD(h + 8), LOAD(u + 8)), d = MUL(LOAD(h + 12), LOAD(u + 12));
-    for (int t = 16; t < taps; t += 4) a = ADD(a, MUL(LOAD(h + t), LOAD(u + t)));
-    out[i] = sum(ADD(ADD(a, b), ADD(c, d)));
+  vec v[4];
+  int i = 0;
+  for (; i + 4 <= count; i += 4) {
+    for (int j = 0; j < 4; j++) {
+      v[j] = products(bank + phase * taps, y + place, taps);
+      place += whole, phase += part;
+      if (phase >= phases) phase -= phases, place++;
+    }
+    /* Four sums over lanes side by side, in the order of `sum`. */
+    vec ab = ADD(wasm_i32x4_shuffle(v[0], v[1], 0, 4, 1, 5), wasm_i32x4_shuffle(v[0], v[1], 2, 6, 3, 7));
+    vec cd = ADD(wasm_i32x4_shuffle(v[2], v[3], 0, 4, 1, 5), wasm_i32x4_shuffle(v[2], v[3], 2, 6, 3, 7));
+    STORE(out + i, ADD(wasm_i64x2_shuffle(ab, cd, 0, 2), wasm_i64x2_shuffle(ab, cd, 1, 3)));
+  }
+  for (; i < count; i++) {
+    out[i] = sum(products(bank + phase * taps, y + place, taps));
     place += whole, phase += part;
     if (phase >= phases) phase -= phases, place++;
   }
+}
+
+/* Every `whole`-th sample from `place` on. */
+__attribute__((export_name("pick"))) void pick(const float *y, int place, int whole, float *out, int count) {
+  for (int i = 0; i < count; i++) out[i] = y[place + i * whole];
 }
 
 /*

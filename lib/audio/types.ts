@@ -22,6 +22,23 @@ export interface DecodedAudio {
   readonly encoding: string;
 }
 
+/** Which samples of a file are wanted, as numbers of samples a channel. */
+export interface SampleRange {
+  /** The first one. */
+  readonly start: number;
+  /** The one after the last. */
+  readonly end: number;
+}
+
+/** Options of decoding. */
+export interface DecodeOptions {
+  /**
+   * Chooses the wanted samples (at least one, within the file) when their number and rate are known; absent: all. Where
+   * the encoding allows it the others are not decoded.
+   */
+  readonly range?: ((frames: number, sampleRateHz: number) => SampleRange) | undefined;
+}
+
 /** Lowest sampling rate that is taken for real, in Hz. */
 export const MIN_SAMPLE_RATE_HZ = 1_000;
 

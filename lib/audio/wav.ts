@@ -10,7 +10,13 @@ import { AudioError } from "../errors.ts";
 import type { Waveform } from "../types.ts";
 import { describeNonAudio, tagAt, viewOf } from "./bytes.ts";
 import { bytesPerSample, deinterleave, type PcmEncoding } from "./pcm.ts";
-import { type DecodedAudio, MAX_SAMPLE_RATE_HZ, MIN_SAMPLE_RATE_HZ, requirePlausible } from "./types.ts";
+import {
+  type DecodedAudio,
+  type DecodeOptions,
+  MAX_SAMPLE_RATE_HZ,
+  MIN_SAMPLE_RATE_HZ,
+  requirePlausible,
+} from "./types.ts";
 
 const FORMAT_PCM = 1;
 const FORMAT_FLOAT = 3;
@@ -185,6 +191,7 @@ function truncatedHeader(bytes: Uint8Array): string {
  *
  * @param bytes The whole file.
  * @param file Its name, for errors.
+ * @param options `range`: the wanted samples. Integers outside of it are not read; floats are, for the check.
  * @throws {AudioError} when it is not a WAV file, is truncated, holds no samples, or holds NaN or infinite ones.
  *
  * @example
@@ -197,11 +204,16 @@ function truncatedHeader(bytes: Uint8Array): string {
  * assert.throws(() => decodeWav(bytes.subarray(0, 46), "x.wav"), /x\.wav: is truncated: .* 4 of them are missing\./);
  * ```
  */
-export function decodeWav(bytes: Uint8Array, file: string): DecodedAudio {
+export function decodeWav(bytes: Uint8Array, file: string, options: DecodeOptions = {}): DecodedAudio {
   const header = parseWavHeader(bytes, file);
-  const data = bytes.subarray(header.dataStart, header.dataStart + header.dataBytes);
+  const { start, end } = options.range?.(header.frames, header.sampleRateHz) ?? { start: 0, end: header.frames };
+  const isFloat = header.encoding === "float32" || header.encoding === "float64";
+  const [from, to] = isFloat ? [0, header.frames] : [start, end];
+  const frameBytes = header.dataBytes / header.frames;
+  const data = bytes.subarray(header.dataStart + from * frameBytes, header.dataStart + to * frameBytes);
+  const channels = deinterleave(data, header, file);
   return {
-    channels: deinterleave(data, header, file),
+    channels: isFloat && options.range ? channels.map((samples) => samples.subarray(start, end)) : channels,
     sampleRateHz: header.sampleRateHz,
     container: "wav",
     encoding: header.encoding === "pcm8u" ? "pcm8" : header.encoding,

@@ -11,12 +11,12 @@
 import { join } from "node:path";
 import { availableParallelism } from "node:os";
 import { UsageError } from "../errors.ts";
+import { beginInterruptible } from "../interruption.ts";
 import { FeatureCache } from "../features/cache.ts";
 import { type Recipe, recipe as recipeOf, recipeNames } from "../features/recipes.ts";
 import type { NdArray } from "../types.ts";
 import type { AugmentationRecord } from "./augmentation.ts";
-import type { JobResult } from "./extract_job.ts";
-import { JobPool } from "./extract_pool.ts";
+import { JobPool, MOST_JOBS } from "./extract_pool.ts";
 
 /** A row of a corpus: a manifest's row, or less. */
 export interface ExtractRow {
@@ -86,8 +86,8 @@ export interface Extraction<R extends ExtractRow> {
 /** Rows below which starting workers costs more than they save. */
 const FEW_ROWS = 32;
 
-/** Rows that may be under way or waiting to be taken, for each worker. */
-const WINDOW = 8;
+/** Rows that may be under way or waiting to be taken, for each worker: its two requests, and as many again. */
+const WINDOW = 4 * MOST_JOBS;
 
 /** All results of one row. */
 export interface ExtractedRow<R extends ExtractRow> {
@@ -114,7 +114,7 @@ export async function* extractEach<R extends ExtractRow>(
   rows: readonly R[],
   options: ExtractOptions<R>,
 ): AsyncGenerator<ExtractedRow<R>, void, void> {
-  const { dir, augment = () => [null], onProgress, onWarning, signal } = options;
+  const { dir, augment = () => [null], onProgress, onWarning } = options;
   const chosen = typeof options.recipe === "string" ? recipeOf(options.recipe) : options.recipe;
   const isOnShelf = recipeNames().includes(chosen.name) && recipeOf(chosen.name) === chosen;
   const wanted = options.workers ?? (rows.length < FEW_ROWS ? 0 : availableParallelism());
@@ -130,53 +130,46 @@ export async function* extractEach<R extends ExtractRow>(
     const row = rows[index]!;
     try {
       const records = augment(row, index);
-      const { sha256 } = row;
-      const known = records.map((augmentation) =>
-        cache && sha256 !== undefined ? cache.get({ content: sha256, recipe: chosen, augmentation }) : null
-      );
-      const missing = records.filter((_, i) => known[i] === null);
-      let result: JobResult = { arrays: [], cached: 0, warning: null };
-      if (missing.length > 0) {
-        result = await pool.run({
-          path: join(dir, row.path),
-          sha256: sha256 ?? null,
-          records: missing,
-          cacheDir: cache?.dir ?? null,
-        });
-      }
+      const result = await pool.run({
+        path: join(dir, row.path),
+        sha256: row.sha256 ?? null,
+        records,
+        cacheDir: cache?.dir ?? null,
+      });
       if (result.warning !== null && !hasWarned) {
         hasWarned = true;
         onWarning?.(result.warning);
       }
-      let next = 0;
       const items = records.map((record, copy): Extracted<R> => ({
         row,
         index,
         copy,
         record,
-        features: known[copy] ?? result.arrays[next++]!,
+        features: result.arrays[copy]!,
       }));
-      return { row, index, items, failure: null, cached: result.cached + records.length - missing.length };
+      return { row, index, items, failure: null, cached: result.cached };
     } catch (error) {
       const failure = { row, index, error: error instanceof Error ? error : new Error(String(error)) };
       return { row, index, items: [], failure, cached: 0 };
     }
   };
 
+  const work = beginInterruptible();
+  const signal = options.signal ? AbortSignal.any([options.signal, work.signal]) : work.signal;
   // Not Promise.race with one promise of the abort: that promise would keep every row's results until the end.
   let interrupt: () => void = () => {};
   const onAbort = (): void => interrupt();
   const take = (slot: Promise<ExtractedRow<R>>): Promise<ExtractedRow<R>> =>
     new Promise((resolve, reject) => {
-      interrupt = () => reject(signal!.reason);
+      interrupt = () => reject(signal.reason);
       slot.then(resolve, reject);
     });
-  signal?.addEventListener("abort", onAbort);
+  signal.addEventListener("abort", onAbort);
   try {
     const window: Promise<ExtractedRow<R>>[] = [];
     let started = 0;
     for (let taken = 0; taken < rows.length; taken++) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       // A reorder buffer and a queue in one: rows are taken in order, whichever worker is first.
       while (started < rows.length && started - taken < WINDOW * Math.max(1, pool.size)) window.push(start(started++));
       const done = await take(window.shift()!);
@@ -184,7 +177,8 @@ export async function* extractEach<R extends ExtractRow>(
       yield done;
     }
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    signal.removeEventListener("abort", onAbort);
+    work.end();
     pool.close();
   }
 }

@@ -44,15 +44,19 @@ export interface JobResult {
  */
 export async function runJob(job: Job, recipe: Recipe): Promise<JobResult> {
   const { path, records } = job;
-  const bytes = readAudioBytes(path);
   const cache = job.cacheDir === null ? null : new FeatureCache(job.cacheDir);
+  const known = (content: string) =>
+    records.map((augmentation) => cache?.get({ content, recipe, augmentation }) ?? null);
+  // With a known hash the file itself may not be needed.
+  let arrays = cache && job.sha256 !== null ? known(job.sha256) : records.map(() => null);
+  if (arrays.every((array) => array !== null)) return { arrays, cached: records.length, warning: null };
+  const bytes = readAudioBytes(path);
   const content = job.sha256 !== null || cache ? sha256Hex(bytes) : "";
   if (job.sha256 !== null && content !== job.sha256) {
     throw new CorpusError(`${path}: its content changed, the manifest has SHA-256 ${job.sha256}, the file ${content}.`);
   }
   const key = (augmentation: AugmentationRecord | null) => ({ content, recipe, augmentation });
-  // With a known hash the caller has looked into the cache already.
-  const arrays = records.map((record) => cache && job.sha256 === null ? cache.get(key(record)) : null);
+  if (cache && job.sha256 === null) arrays = known(content);
   const missing = [...arrays.keys()].filter((i) => arrays[i] === null);
   let warning: string | null = null;
   if (missing.length > 0) {

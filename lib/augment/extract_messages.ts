@@ -9,13 +9,14 @@ import type { Job, JobResult } from "./extract_job.ts";
 
 /** What a worker is sent. */
 export interface WorkerRequest {
-  /** Number of the job. */
-  readonly id: number;
   /** Name of the recipe. */
   readonly recipe: string;
-  /** The job. */
-  readonly job: Job;
+  /** Jobs, done one after the other and answered together. */
+  readonly jobs: readonly Job[];
 }
+
+/** What became of a job. */
+export type JobAnswer = { readonly result: JobResult } | { readonly error: PlainError };
 
 /** An error as it travels between threads. */
 export interface PlainError {
@@ -29,11 +30,10 @@ export interface PlainError {
   readonly audio: { readonly file: string; readonly rule: string } | null;
 }
 
-/** What a worker answers: first that it is ready, then one answer a job. */
+/** What a worker answers: first that it is ready, then to each request in turn, and how long it took. */
 export type WorkerReply =
   | { readonly ready: true }
-  | { readonly id: number; readonly result: JobResult }
-  | { readonly id: number; readonly error: PlainError };
+  | { readonly answers: readonly JobAnswer[]; readonly ms: number };
 
 /** Lays an error open for the way to another thread. */
 export function toPlainError(error: unknown): PlainError {

@@ -8,18 +8,27 @@ import type { Recipe } from "../features/recipes.ts";
 import { type Job, type JobResult, runJob } from "./extract_job.ts";
 import { fromPlainError, type WorkerReply, type WorkerRequest } from "./extract_messages.ts";
 
-/** Jobs that a worker has at once: the one it does and the next one, so that it never waits for a message. */
+/** Requests that a worker has at once: the one it does and the next one, so that it never waits for a message. */
 const IN_FLIGHT = 2;
+
+/** Work that a message is worth, in ms: short jobs go several at a time. */
+const REQUEST_MS = 12;
+
+/** Most jobs in a request. */
+export const MOST_JOBS = 8;
 
 interface Task {
   readonly job: Job;
   readonly done: (result: JobResult) => void;
   readonly failed: (error: unknown) => void;
+  /** Whether it was with a worker that broke down, among others: it is then tried by itself. */
+  isSuspect: boolean;
 }
 
 interface Thread {
   readonly worker: Worker;
-  readonly tasks: Map<number, Task>;
+  /** Requests that are not answered yet, in their order. */
+  readonly requests: Task[][];
   ready: boolean;
 }
 
@@ -30,7 +39,8 @@ export class JobPool {
   readonly #queue: Task[] = [];
   readonly #threads = new Set<Thread>();
   #size: number;
-  #nextId = 0;
+  /** Jobs that the next request may hold. */
+  #most = 1;
   #own: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -55,7 +65,7 @@ export class JobPool {
   /** Does a job; rejects with what {@linkcode runJob} throws. */
   run(job: Job): Promise<JobResult> {
     return new Promise<JobResult>((done, failed) => {
-      this.#queue.push({ job, done, failed });
+      this.#queue.push({ job, done, failed, isSuspect: false });
       this.#assign();
     });
   }
@@ -75,14 +85,20 @@ export class JobPool {
     }
     while (this.#queue.length > 0) {
       let thread: Thread | undefined;
-      for (const each of this.#threads) if (!thread || each.tasks.size < thread.tasks.size) thread = each;
-      if (this.#threads.size < this.#size && (!thread || thread.tasks.size > 0)) thread = this.#start();
+      for (const each of this.#threads) if (!thread || each.requests.length < thread.requests.length) thread = each;
+      if (this.#threads.size < this.#size && (!thread || thread.requests.length > 0)) thread = this.#start();
       if (!thread) break; // no worker can be started: #giveUp took the queue
-      if (thread.tasks.size >= IN_FLIGHT) break;
-      const task = this.#queue.shift()!;
-      const id = this.#nextId++;
-      thread.tasks.set(id, task);
-      const request: WorkerRequest = { id, recipe: this.#recipe.name, job: task.job };
+      if (thread.requests.length >= IN_FLIGHT) break;
+      // What is there is shared out, so that no worker gets all of little.
+      const share = Math.ceil(this.#queue.length / this.#size);
+      const tasks = [this.#queue.shift()!];
+      while (
+        tasks.length < Math.min(share, this.#most) && !tasks[0]!.isSuspect && this.#queue[0]?.isSuspect === false
+      ) {
+        tasks.push(this.#queue.shift()!);
+      }
+      thread.requests.push(tasks);
+      const request: WorkerRequest = { recipe: this.#recipe.name, jobs: tasks.map(({ job }) => job) };
       thread.worker.postMessage(request);
     }
   }
@@ -102,32 +118,40 @@ export class JobPool {
       this.#giveUp();
       return undefined;
     }
-    const thread: Thread = { worker, tasks: new Map(), ready: false };
+    const thread: Thread = { worker, requests: [], ready: false };
     worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
       if ("ready" in data) {
         thread.ready = true;
         return;
       }
-      const task = thread.tasks.get(data.id);
-      thread.tasks.delete(data.id);
-      if ("result" in data) task?.done(data.result);
-      else task?.failed(fromPlainError(data.error));
+      const tasks = thread.requests.shift()!;
+      // By at most the double, as the first jobs are slow ones.
+      this.#most = Math.floor(Math.min(MOST_JOBS, 2 * this.#most, Math.max(1, REQUEST_MS * tasks.length / data.ms)));
       this.#assign();
+      data.answers.forEach((answer, i) => {
+        if ("result" in answer) tasks[i]!.done(answer.result);
+        else tasks[i]!.failed(fromPlainError(answer.error));
+      });
     };
     worker.onerror = (event) => {
       event.preventDefault();
       if (!this.#threads.delete(thread)) return;
       worker.terminate();
-      const [first, ...others] = thread.tasks.values();
-      if (thread.ready) {
-        // The job it was at broke it; the next one did nothing.
-        first?.failed(new Error(`${first.job.path}: the worker broke down, ${event.message}`));
-        this.#queue.unshift(...others);
-        this.#assign();
-      } else {
-        this.#queue.unshift(...thread.tasks.values());
+      const [first = [], ...others] = thread.requests;
+      if (!thread.ready) {
+        this.#queue.unshift(...first, ...others.flat());
         this.#giveUp();
+        return;
       }
+      // One of the request it was at broke it; the next request did nothing.
+      if (first.length === 1) {
+        first[0]!.failed(new Error(`${first[0]!.job.path}: the worker broke down, ${event.message}`));
+      } else {
+        for (const task of first) task.isSuspect = true;
+        this.#queue.unshift(...first);
+      }
+      this.#queue.splice(first.length > 1 ? first.length : 0, 0, ...others.flat());
+      this.#assign();
     };
     this.#threads.add(thread);
     return thread;
@@ -136,9 +160,9 @@ export class JobPool {
   /** Workers do not start here: the rest is done in the caller's thread. */
   #giveUp(): void {
     this.#size = 0;
-    for (const { worker, tasks } of this.#threads) {
+    for (const { worker, requests } of this.#threads) {
       worker.terminate();
-      this.#queue.unshift(...tasks.values());
+      this.#queue.unshift(...requests.flat());
     }
     this.#threads.clear();
     this.#assign();

@@ -1,12 +1,12 @@
 /**
- * The worker of `extract.ts`: does one job after the other. Only ever started as a worker, never imported.
+ * The worker of `extract.ts`: does one request after the other. Only ever started as a worker, never imported.
  *
  * @module
  */
 
 import { recipe } from "../features/recipes.ts";
 import { type JobResult, runJob } from "./extract_job.ts";
-import { toPlainError, type WorkerReply, type WorkerRequest } from "./extract_messages.ts";
+import { type JobAnswer, toPlainError, type WorkerReply, type WorkerRequest } from "./extract_messages.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface Scope {
@@ -28,13 +28,19 @@ function ownBuffers(result: JobResult): { result: JobResult; transfer: ArrayBuff
 const scope = globalThis as unknown as Scope;
 let last: Promise<void> = Promise.resolve();
 
-async function answer({ id, recipe: name, job }: WorkerRequest): Promise<void> {
-  try {
-    const { result, transfer } = ownBuffers(await runJob(job, recipe(name)));
-    scope.postMessage({ id, result }, transfer);
-  } catch (error) {
-    scope.postMessage({ id, error: toPlainError(error) });
+async function answer({ recipe: name, jobs }: WorkerRequest): Promise<void> {
+  const start = performance.now();
+  const answers: JobAnswer[] = [], transfer: ArrayBuffer[] = [];
+  for (const job of jobs) {
+    try {
+      const own = ownBuffers(await runJob(job, recipe(name)));
+      answers.push({ result: own.result });
+      transfer.push(...own.transfer);
+    } catch (error) {
+      answers.push({ error: toPlainError(error) });
+    }
   }
+  scope.postMessage({ answers, ms: performance.now() - start }, transfer);
 }
 
 scope.onmessage = ({ data }) => {

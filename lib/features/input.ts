@@ -25,6 +25,20 @@ export function rateOf(input: SpectralInput, sr: number | undefined): number {
   return rate;
 }
 
+/** Samples that need no check for now. */
+let checked: Float32Array | null = null;
+
+/** Does work on samples that were checked: {@linkcode samplesOf} takes them as they are meanwhile. */
+export function withChecked<T>(samples: Float32Array, work: () => T): T {
+  const before = checked;
+  checked = samples;
+  try {
+    return work();
+  } finally {
+    checked = before;
+  }
+}
+
 /**
  * The samples of audio, checked.
  *
@@ -32,6 +46,7 @@ export function rateOf(input: SpectralInput, sr: number | undefined): number {
  */
 export function samplesOf(input: AudioInput): Float32Array {
   const samples = input instanceof Float32Array ? input : input.samples;
+  if (samples === checked) return samples;
   if (samples.length === 0) throw new AudioError("audio", "holds no samples");
   // A number less itself is 0, for NaN and the infinities it is NaN, which stays in a sum: one branch for all samples.
   let a = 0, b = 0, c = 0, d = 0;

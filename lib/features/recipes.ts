@@ -14,7 +14,7 @@ import { chromaOfFrames } from "./chroma.ts";
 import { powerToDb } from "./decibels.ts";
 import { EGEMAPS_RATE_HZ, egemapsLike, egemapsLikeNames } from "./functionals.ts";
 import { resize } from "./imresize.ts";
-import { samplesOf, transpose } from "./input.ts";
+import { samplesOf, transpose, withChecked } from "./input.ts";
 import { logMelSpectrogram, melOfFrames, melspectrogram, mfcc, mfccOfFrames } from "./mel.ts";
 import { melPicture } from "./picture.ts";
 import { dbSpectra, frameSpectra } from "./spectrum.ts";
@@ -68,8 +68,8 @@ function define(parts: Omit<Recipe, "sampleRateHz">): Recipe {
       if (rate !== null && wave.sampleRateHz !== rate) {
         throw new UsageError(`Recipe ${parts.name} takes audio at ${rate} Hz, not at ${wave.sampleRateHz} Hz.`);
       }
-      samplesOf(wave);
-      return parts.extract(wave);
+      // Once for all features of the recipe.
+      return withChecked(samplesOf(wave), () => parts.extract(wave));
     },
   };
 }
@@ -149,9 +149,10 @@ const STUDY002_SAMPLES = 55125;
 
 /** Audio cut to 2.5 s (a stretched copy is longer than what was loaded) and, where wanted, padded with zeros to it. */
 function study002Samples({ samples, sampleRateHz }: Waveform, padded: boolean): Waveform {
-  if (samples.length >= STUDY002_SAMPLES || !padded) {
-    return { samples: samples.subarray(0, STUDY002_SAMPLES), sampleRateHz };
+  if (samples.length === STUDY002_SAMPLES || (samples.length < STUDY002_SAMPLES && !padded)) {
+    return { samples, sampleRateHz };
   }
+  if (samples.length > STUDY002_SAMPLES) return { samples: samples.subarray(0, STUDY002_SAMPLES), sampleRateHz };
   const longer = new Float32Array(STUDY002_SAMPLES);
   longer.set(samples);
   return { samples: longer, sampleRateHz };

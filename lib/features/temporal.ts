@@ -21,6 +21,38 @@ export interface FrameOptions {
 
 /** librosa's threshold under which a sample counts as zero, in the 32 bits in which it compares. */
 const ZERO = Math.fround(1e-10);
+/** The bits of -ZERO, plus 1. */
+const ZERO_BITS = new Int32Array(Float32Array.of(-ZERO).buffer)[0]! + 1;
+
+/**
+ * Crossings between a sample and the one before it, in the blocks from `origin` on: entry b counts those of all blocks
+ * before block b.
+ */
+function crossingsUpTo(samples: Float32Array, origin: number, block: number, blocks: number): Int32Array {
+  const words = new Int32Array(samples.buffer, samples.byteOffset, samples.length);
+  const upTo = new Int32Array(blocks + 1);
+  let count = 0;
+  for (let b = 0; b < blocks; b++) {
+    const from = Math.max(1, origin + b * block), to = Math.min(words.length, origin + (b + 1) * block);
+    if (from < to) {
+      // Signs are as good as random, so no branches: of numbers with the sign bit set those below -ZERO have the greater
+      // bits, and the sign bit of `x & ~(x - bits)` says that a number is one of them.
+      let word = words[from - 1]!, before = word & ~(word - ZERO_BITS);
+      for (let i = from; i < to; i++) {
+        word = words[i]!;
+        const now = word & ~(word - ZERO_BITS);
+        count += (now ^ before) >>> 31;
+        before = now;
+      }
+    }
+    upTo[b + 1] = count;
+  }
+  return upTo;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
 
 /**
  * Share of neighbouring samples between which the sign changes (librosa.feature.zero_crossing_rate 0.11).
@@ -44,21 +76,16 @@ export function zeroCrossingRate(audio: AudioInput, options: FrameOptions = {}):
   const center = options.center ?? true;
   const n = samples.length;
   const frames = frameCount(n, frameLength, hop, center);
-  // Crossings between samples i - 1 and i, counted up to i; the padding repeats the end samples and adds none.
-  const upTo = new Int32Array(n);
-  let before = samples[0]! < -ZERO ? 1 : 0, count = 0;
-  for (let i = 1; i < n; i++) {
-    // Signs are as good as random: arithmetic instead of a branch.
-    const negative = samples[i]! < -ZERO ? 1 : 0;
-    upTo[i] = count += negative ^ before;
-    before = negative;
-  }
-  const data = new Float32Array(frames);
   const origin = center ? -Math.floor(frameLength / 2) : 0;
+  // Frames overlap: blocks that every frame is made of whole are counted once. The padding repeats the end samples and adds
+  // no crossing.
+  const block = gcd(frameLength, hop);
+  const upTo = crossingsUpTo(samples, origin, block, ((frames - 1) * hop + frameLength) / block);
+  const data = new Float32Array(frames);
   for (let t = 0; t < frames; t++) {
-    const from = origin + t * hop;
-    const first = Math.min(n - 1, Math.max(0, from)), last = Math.min(n - 1, Math.max(0, from + frameLength - 1));
-    data[t] = (upTo[last]! - upTo[first]!) / frameLength;
+    const from = origin + t * hop, first = (t * hop) / block;
+    const atFirst = from > 0 && from < n && (samples[from]! < -ZERO) !== (samples[from - 1]! < -ZERO) ? 1 : 0;
+    data[t] = (upTo[first + frameLength / block]! - upTo[first]! - atFirst) / frameLength;
   }
   return { data, shape: [1, frames] };
 }
@@ -67,10 +94,6 @@ export function zeroCrossingRate(audio: AudioInput, options: FrameOptions = {}):
 export interface RmsOptions extends FrameOptions {
   /** How the ends are padded when centred; default `constant`, zeros. */
   readonly padMode?: PadMode;
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }
 
 /**

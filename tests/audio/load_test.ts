@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadAudio, readAudioInfo } from "../../lib/audio/load.ts";
-import { encodeWav, resample } from "../../lib/audio/mod.ts";
+import { decodeAudio, encodeWav, resample } from "../../lib/audio/mod.ts";
 import { AudioError } from "../../lib/errors.ts";
 import { fromBase64, voice } from "./signals.ts";
 
@@ -124,3 +124,34 @@ Deno.test("files that cannot be read are named in one sentence", () =>
       await assertRefused(read(join(folder, "cut.wav")), /cut\.wav: is truncated: .* 8644 of them are missing\.$/);
     }
   }));
+
+Deno.test("a stretch of a file is the same stretch of all of it, whatever the encoding and the number of channels", async () => {
+  const range = () => ({ start: 137, end: 733 });
+  let compared = 0;
+  for (const { name, data } of [...golden.pcm, ...golden.lossy]) {
+    const bytes = fromBase64(data);
+    const whole = await decodeAudio(bytes, name);
+    const length = whole.channels[0]!.length;
+    if (length < 733) continue;
+    compared++;
+    const part = await decodeAudio(bytes, name, {
+      range: (frames, rate) => {
+        assert.equal(frames, length, name);
+        assert.equal(rate, whole.sampleRateHz, name);
+        return range();
+      },
+    });
+    assert.deepEqual(
+      part.channels.map((samples) => [...samples]),
+      whole.channels.map((samples) => [...samples.subarray(137, 733)]),
+      name,
+    );
+  }
+  assert.ok(compared > 10, `${compared} files are long enough`);
+});
+
+Deno.test("a float that is none is found outside of the wanted stretch too", async () => {
+  const bytes = encodeWav(wave, float);
+  new DataView(bytes.buffer).setFloat32(58 + 4 * 4000, NaN, true);
+  await assertRefused(decodeAudio(bytes, "x.wav", { range: () => ({ start: 0, end: 100 }) }), /sample 4000 .* is NaN/);
+});

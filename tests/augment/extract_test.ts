@@ -96,6 +96,7 @@ Deno.test("a second run takes everything from the cache, and a damaged entry is 
     const second = await extractAll(rows, { ...options, dir: join(dir, "nowhere"), workers: 0 });
     assert.equal(second.cached, 24);
     same(first, second);
+    same(first, await extractAll(rows, { ...options, dir: join(dir, "nowhere"), workers: 2 }));
     // Without them the content is hashed first.
     const bare = rows.map(({ path }) => ({ path }));
     for (const workers of [0, 2]) {
@@ -105,9 +106,10 @@ Deno.test("a second run takes everything from the cache, and a damaged entry is 
     }
     const victim = cache.path({ content: rows[2]!.sha256, recipe: recipe("study004") });
     writeFileSync(victim, new Uint8Array(statSync(victim).size));
+    assert.equal(cache.get({ content: rows[2]!.sha256, recipe: recipe("study004") }), null);
+    assert.equal(cache.damaged, 1);
     const fourth = await extractAll(rows, { ...options, workers: 0 });
     assert.equal(fourth.cached, 23);
-    assert.equal(cache.damaged, 1);
     same(first, fourth);
     assert.ok(cache.get({ content: rows[2]!.sha256, recipe: recipe("study004") }));
   });
@@ -160,7 +162,7 @@ Deno.test("audio that a recipe cannot use is that file's failure, whatever threa
 Deno.test("rows are not started before those some way ahead of them were taken", async () => {
   await inCorpus(4, async (dir, few) => {
     const rows = Array.from({ length: 200 }, (_, i) => few[i % 4]!);
-    for (const [workers, window] of [[0, 8], [2, 16]] as const) {
+    for (const [workers, window] of [[0, 32], [2, 64]] as const) {
       let started = 0, taken = 0;
       const augment = () => {
         started++;
@@ -266,24 +268,32 @@ Deno.test("where workers do not start, the caller's thread does their jobs", asy
   });
 });
 
-Deno.test("a worker that breaks down costs the job it was at; the others are done by a new one", async () => {
+Deno.test("short jobs go to the workers several at a time; one that breaks a worker costs itself alone", async () => {
   await inCorpus(6, async (dir, rows) => {
-    // Does nothing but answer with the job's path; breaks at the file named 2.wav.
+    // Does nothing but answer with the number of jobs in the request; breaks at the file named 2.wav.
     const program = `
       self.postMessage({ ready: true });
-      self.onmessage = ({ data: { id, job } }) => {
-        if (job.path.endsWith("2.wav")) throw new Error("broken");
-        const data = Float32Array.of(job.path.length);
-        self.postMessage({ id, result: { arrays: [{ data, shape: [1] }], cached: 0, warning: null } });
+      self.onmessage = ({ data: { jobs } }) => {
+        if (jobs.some(({ path }) => path.endsWith("2.wav"))) throw new Error("broken");
+        const result = () => ({ arrays: [{ data: Float32Array.of(jobs.length), shape: [1] }], cached: 0, warning: null });
+        self.postMessage({ answers: jobs.map(() => ({ result: result() })), ms: 0.1 * jobs.length });
       };`;
-    const pool = new JobPool(recipe("study004"), 1, {
-      url: `data:application/javascript,${encodeURIComponent(program)}`,
-    });
-    const jobs = rows.map(({ path, sha256 }) => ({ path: join(dir, path), sha256, records: [null], cacheDir: null }));
-    const results = await Promise.allSettled(jobs.map((job) => pool.run(job)));
-    assert.deepEqual(results.map(({ status }) => status), jobs.map((_, i) => i === 2 ? "rejected" : "fulfilled"));
-    assert.match(String((results[2] as PromiseRejectedResult).reason), /2\.wav: the worker broke down.*broken/);
-    pool.close();
+    for (const size of [1, 2]) {
+      const pool = new JobPool(recipe("study004"), size, {
+        url: `data:application/javascript,${encodeURIComponent(program)}`,
+      });
+      const jobs = Array.from({ length: 120 }, (_, i) => {
+        const { path, sha256 } = rows[i === 77 ? 2 : i % 2]!;
+        return { path: join(dir, path), sha256, records: [null], cacheDir: null };
+      });
+      const results = await Promise.allSettled(jobs.map((job) => pool.run(job)));
+      assert.deepEqual(results.map(({ status }) => status), jobs.map((_, i) => i === 77 ? "rejected" : "fulfilled"));
+      assert.match(String((results[77] as PromiseRejectedResult).reason), /2\.wav: the worker broke down.*broken/);
+      const sizes = results.flatMap((each) => each.status === "fulfilled" ? [each.value.arrays[0]!.data[0]!] : []);
+      assert.equal(sizes[0], 1);
+      assert.equal(Math.max(...sizes), 8);
+      pool.close();
+    }
   });
 });
 

@@ -331,3 +331,29 @@ Deno.test("options out of range are refused in one sentence each", () => {
     });
   }
 });
+
+Deno.test("zero crossings are those of librosa's definition, frame by frame, for every cut into frames", () => {
+  // Signs at random, zeros of both signs, and numbers around the threshold of 1e-10.
+  let state = 7;
+  const draw = () => (state = (state * 1103515245 + 12345) % 2 ** 31) / 2 ** 31;
+  const kinds = [() => draw() - 0.5, () => 0, () => -0, () => -1e-10, () => -1.1e-10, () => 1e-10, () => -1e-38];
+  const samples = Float32Array.from({ length: 3000 }, () => kinds[Math.floor(draw() * kinds.length)]!());
+  const negative = (i: number) => samples[Math.min(2999, Math.max(0, i))]! < -Math.fround(1e-10);
+  for (
+    const [frameLength, hopLength] of [[2048, 512], [100, 33], [97, 101], [1, 1], [4000, 1000], [512, 512]] as const
+  ) {
+    for (const center of [true, false]) {
+      if (!center && frameLength > 3000) continue;
+      const { data } = f.zeroCrossingRate(samples, { frameLength, hopLength, center });
+      const origin = center ? -Math.floor(frameLength / 2) : 0;
+      data.forEach((rate, t) => {
+        let count = 0;
+        for (let i = 1; i < frameLength; i++) {
+          const at = origin + t * hopLength + i;
+          if (negative(at) !== negative(at - 1)) count++;
+        }
+        assert.equal(rate, Math.fround(count / frameLength), `${frameLength}, ${hopLength}, frame ${t}`);
+      });
+    }
+  }
+});
