@@ -83,8 +83,14 @@ export async function createTrainerOn(
   }
 }
 
-/** The features made last of an array, so that folds and seeds in one process need neither disk nor hashes. */
-const made = new WeakMap<Float32Array, { readonly prefix: string; readonly features: NdArray }>();
+/**
+ * The features made last of an array by prefix, so that folds, seeds and a search's configurations in one process need
+ * neither disk nor hashes.
+ */
+const made = new WeakMap<Float32Array, Map<string, NdArray>>();
+
+/** Prefixes whose features of one array are held. */
+const HELD = 2;
 
 /**
  * What the prefix of a model makes of rows `[n, …]`: from memory, from the cache, or computed in batches and kept.
@@ -103,14 +109,18 @@ export async function bottleneckFeatures(
     throw new UsageError(`The model ${split.suffix.name} takes rows of shape [${wanted}], not [${x.shape.slice(1)}].`);
   }
   const identity = prefixIdentity(prefix, layer);
-  const known = made.get(x.data), hash = recipeHash(identity);
-  if (known?.prefix === hash) return known.features;
+  const hash = recipeHash(identity);
+  let known = made.get(x.data);
+  if (known === undefined) made.set(x.data, known = new Map());
+  const there = known.get(hash);
+  if (there !== undefined) return there;
   const n = x.shape[0]!, size = shape.reduce((a, b) => a * b, 1);
   const features: NdArray = { data: new Float32Array(n * size), shape: [n, ...shape] };
   const cache = options.cache === true ? new FeatureCache() : options.cache || null;
   const pass = new Pass(prefix, x, features, cache && new Keeper(cache, identity, options.onNotice), options);
   await pass.run(cache && join(cache.dir, `bottleneck-${hash}`));
-  made.set(x.data, { prefix: hash, features });
+  while (known.size >= HELD) known.delete(known.keys().next().value!);
+  known.set(hash, features);
   return features;
 }
 

@@ -259,7 +259,8 @@ export function valueAt(parameter: Parameter, place: number): Value {
     // Every whole number has a share of its own, the ends too.
     const [from, to] = isLog(parameter) ? [Math.log(low - 0.5), Math.log(high + 0.5)] : [low - 0.5, high + 0.5];
     const value = from + place * (to - from);
-    return Math.min(high, Math.max(low, Math.round(isLog(parameter) ? Math.exp(value) : value)));
+    // Zero has no sign.
+    return Math.min(high, Math.max(low, Math.round(isLog(parameter) ? Math.exp(value) : value))) + 0;
   }
   const value = isLog(parameter)
     ? Math.exp(Math.log(low) + place * (Math.log(high) - Math.log(low)))

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { FunctionSearch } from "./declare.ts";
 import { choice, integer, logUniform, uniform } from "./space.ts";
 
@@ -47,7 +50,10 @@ export const faultySearch: FunctionSearch = {
   kind: "function",
   id: "faulty",
   describe: "trials that fail in every way",
-  space: { fault: choice(["none", "nan", "throw", "memory", "hang", "crash"]), number: integer(0, 3) },
+  space: {
+    fault: choice(["none", "nan", "throw", "memory", "hang", "crash", "crash-once"]),
+    number: integer(0, 3),
+  },
   evaluate: async ({ fault, number }, { signal }) => {
     switch (fault) {
       case "nan":
@@ -62,11 +68,33 @@ export const faultySearch: FunctionSearch = {
         break;
       case "crash":
         Deno.exit(70);
+        break;
+      case "crash-once": {
+        // The next worker of the same coordinator finds that one has died of it.
+        const mark = join(tmpdir(), `serlab-crash-${Deno.ppid}-${number}`);
+        if (!existsSync(mark)) {
+          writeFileSync(mark, "");
+          Deno.exit(70);
+        }
+        rmSync(mark);
+      }
     }
     await Promise.resolve();
     return 0.5 + (number as number) / 10;
   },
 };
 
+/** Takes a moment and no processor: what a sweep can be interrupted in. */
+export const slowSearch: FunctionSearch = {
+  kind: "function",
+  id: "slow",
+  describe: "a score that takes 20 ms",
+  space: { number: integer(0, 39) },
+  evaluate: async ({ number }) => {
+    await new Promise((done) => setTimeout(done, 20));
+    return (number as number) / 40;
+  },
+};
+
 /** All functions that stand for trainings. */
-export const toySearches: readonly FunctionSearch[] = [trivialSearch, hillSearch, faultySearch];
+export const toySearches: readonly FunctionSearch[] = [trivialSearch, hillSearch, slowSearch, faultySearch];

@@ -46,8 +46,8 @@ function goodCount(n: number): number {
 }
 
 function choiceDensity(values: readonly Value[], seen: readonly Value[]): Density {
-  // One observation of each value as prior.
-  const weights = values.map((value) => 1 + seen.filter((each) => each === value).length);
+  // Two observations of each value as prior: with fewer an early run of luck shuts a value out for good.
+  const weights = values.map((value) => 2 + seen.filter((each) => each === value).length);
   const total = weights.reduce((a, b) => a + b, 0);
   return {
     draw(rng) {

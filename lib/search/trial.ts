@@ -10,7 +10,9 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { createTrainer } from "../engine/mod.ts";
+import type * as tf from "@tensorflow/tfjs";
+import { type BottleneckOptions, createTrainerOn, type TrainerOnRows } from "../engine/bottleneck.ts";
+import { createTrainer, type CreateTrainerOptions } from "../engine/mod.ts";
 import { type Engine, startEngine } from "../engine/tf.ts";
 import { FormatError, SerlabError, UsageError } from "../errors.ts";
 import { canonicalJson, sha256Hex } from "../io.ts";
@@ -26,6 +28,7 @@ import { type Checkpoint, checkpointFile, type CheckpointStore } from "../traini
 import { applyScaler, type Dataset, fitScaler, take, takeRows } from "../training/dataset.ts";
 import { mostProbable } from "../training/evaluate.ts";
 import { type EpochLog, fit } from "../training/train.ts";
+import type { NdArray } from "../types.ts";
 import type { FunctionSearch, Search, StudySearch } from "./declare.ts";
 import { type InnerFold, type OuterFold, sweepFolds } from "./folds.ts";
 import { checkConfiguration } from "./space.ts";
@@ -279,21 +282,24 @@ async function trainAndScore(
   const predictions: ScoredPrediction[] = [];
   let history: readonly HistoryEntry[] = [], trainSeconds = 0;
   for (const [index, rows] of ready.inner.entries()) {
-    const data = ready.data[index]!;
+    const whole = ready.data[index]!;
     const model = variant.model({ classes, seed: job.seed });
     if (ready.pretrained) applyPretrained(model, ready.pretrained);
-    const trainer = createTrainer(model, {
+    const { batch } = variant;
+    const { trainer, x } = await trainerOf(model, whole.x, batch !== undefined, {
       optimizer: variant.optimizer,
       seed: job.seed,
+      cache: ready.prepared.cache,
+      signal,
       onNotice: context.onNotice ?? (() => {}),
     });
+    const data: Dataset = { x, y: whole.y };
     const store = context.checkpoints === undefined ? undefined : budgetStore(
       checkpointFile(join(context.checkpoints, `${job.rows === "test" ? "test-" : ""}${job.hash}-${index}`)),
       job.epochs,
     );
     try {
       const started = performance.now();
-      const { batch } = variant;
       const result = await fit(trainer, data, { ...variant.plan, epochs: job.epochs }, {
         seed: job.seed,
         rows: featureRows(examples, rows.train),
@@ -336,6 +342,24 @@ async function trainAndScore(
     trainSeconds,
     engine: `${context.engine!.backend}, ${context.engine!.version}`,
   };
+}
+
+/**
+ * The trainer of a model and the rows to feed it: what frozen layers make of them, computed once for all configurations
+ * that share those layers. Rows that are changed at every step have to pass through them every time.
+ */
+async function trainerOf(
+  model: tf.LayersModel,
+  x: NdArray,
+  isChanged: boolean,
+  options: CreateTrainerOptions & BottleneckOptions,
+): Promise<Pick<TrainerOnRows, "trainer" | "x">> {
+  try {
+    return isChanged ? { trainer: createTrainer(model, options), x } : await createTrainerOn(model, x, options);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
 }
 
 /** A store that takes no state of more epochs than the budget has, or that cannot be read: the training starts anew. */
