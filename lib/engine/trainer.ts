@@ -6,7 +6,7 @@
  */
 
 import * as tf from "@tensorflow/tfjs";
-import { FormatError } from "../errors.ts";
+import { FormatError, UsageError } from "../errors.ts";
 import { afterKill } from "../interruption.ts";
 import type { NdArray } from "../types.ts";
 import { classesOf, countCorrect, crossEntropy, logitsOf, totalLoss } from "./objective.ts";
@@ -56,7 +56,11 @@ export interface Trainer {
   readonly model: tf.LayersModel;
   /** The optimiser's learning rate, before schedules. */
   readonly learningRate: number;
-  /** Takes one step on a batch `[n, …]`. */
+  /**
+   * Takes one step on a batch `[n, …]`.
+   *
+   * @throws {UsageError} when the batch is empty or does not fit its targets, weights or the model ({@linkcode checkBatch}).
+   */
   trainOnBatch(x: NdArray, targets: Targets, options?: StepOptions): Promise<StepResult>;
   /** Loss (regularisation included, as Keras) and accuracy over all rows, in batches. */
   evaluate(x: NdArray, targets: Targets, options?: { readonly batchSize?: number }): Promise<StepResult>;
@@ -129,6 +133,43 @@ export function targetRows(targets: Targets, start: number, end: number): Target
 }
 
 /**
+ * Refuses a batch on which no step can be taken: taken all the same, it would turn weights into NaN, or count rows
+ * against other rows' targets.
+ *
+ * @throws {UsageError} when there are no rows, their number is not that of targets or weights, a label is none of the
+ * classes, or a rate is not a number.
+ */
+export function checkBatch(x: NdArray, targets: Targets, classes: number, options: StepOptions = {}): void {
+  const n = x.shape[0] ?? 0;
+  if (n === 0) throw new UsageError("There are no rows to take a step on, or to evaluate.");
+  const counts = targets instanceof Int32Array ? [targets.length, classes] : targets.shape;
+  if (counts.length !== 2 || counts[0] !== n || counts[1] !== classes) {
+    throw new UsageError(`${n} rows and ${classes} classes take targets [${n}, ${classes}], not [${counts}].`);
+  }
+  if (targets instanceof Int32Array) {
+    const wrong = targets.find((label) => label < 0 || label >= classes);
+    if (wrong !== undefined) throw new UsageError(`The label ${wrong} is none of the ${classes} classes from 0.`);
+  }
+  const { sampleWeights, learningRate, penaltyScale } = options;
+  if (sampleWeights && sampleWeights.length !== n) {
+    throw new UsageError(`${n} rows take as many weights, not ${sampleWeights.length}.`);
+  }
+  for (const [name, value] of Object.entries({ learningRate, penaltyScale })) {
+    if (value !== undefined && !(value >= 0 && Number.isFinite(value))) {
+      throw new UsageError(`A step's ${name} must be a number from 0, not ${value}.`);
+    }
+  }
+}
+
+/** Rows at a time of an evaluation or a prediction. @throws {UsageError} when it is not a positive integer. */
+export function rowsAtATime({ batchSize = 32 }: { readonly batchSize?: number }): number {
+  if (!(Number.isInteger(batchSize) && batchSize > 0)) {
+    throw new UsageError(`The batch size must be a positive integer, not ${batchSize}.`);
+  }
+  return batchSize;
+}
+
+/**
  * A trainer that runs op by op on any backend.
  *
  * The model's last layer must be a softmax over the classes; the loss is categorical cross-entropy computed from the
@@ -172,6 +213,7 @@ class EagerTrainer implements Trainer {
 
   async trainOnBatch(x: NdArray, targets: Targets, options: StepOptions = {}): Promise<StepResult> {
     const n = x.shape[0]!;
+    checkBatch(x, targets, this.#classes, options);
     const result = tf.tidy(() => {
       const xs = tf.tensor(x.data, [...x.shape]), y = this.#targets(targets);
       let correct!: tf.Scalar;
@@ -192,7 +234,8 @@ class EagerTrainer implements Trainer {
   }
 
   async evaluate(x: NdArray, targets: Targets, options: { readonly batchSize?: number } = {}): Promise<StepResult> {
-    const n = x.shape[0]!, { batchSize = 32 } = options;
+    const n = x.shape[0]!, batchSize = rowsAtATime(options);
+    checkBatch(x, targets, this.#classes);
     let loss = 0, correct = 0;
     for (let start = 0; start < n; start += batchSize) {
       const end = Math.min(n, start + batchSize), part = rows(x, start, end);
@@ -242,7 +285,7 @@ export async function predictProbabilities(
   x: NdArray,
   options: { readonly batchSize?: number } = {},
 ): Promise<NdArray<readonly [number, number]>> {
-  const n = x.shape[0]!, { batchSize = 32 } = options;
+  const n = x.shape[0]!, batchSize = rowsAtATime(options);
   const classes = model.outputs[0]!.shape.at(-1)!;
   const data = new Float32Array(n * classes);
   for (let start = 0; start < n; start += batchSize) {

@@ -1,7 +1,7 @@
 /**
  * The training bench: each study's model on serlab beside Keras 3 on the same TensorFlow, alternating in one run.
  *
- * `deno task bench [--only speed,studies,patches,agreement] [--models a,b] [--rounds 5] [--install-keras]`. Without
+ * `deno task bench [--only speed,studies,patches,wasm,agreement] [--models a,b] [--rounds 5] [--install-keras]`. Without
  * `--only` all parts are measured. A part, or some of its models, replaces only its own rows of results/bench, each as
  * soon as it is measured. Keras is found by SERLAB_KERAS_PYTHON, or in the user cache, where `--install-keras` puts it;
  * without it only serlab's own columns are measured and nothing is written.
@@ -116,10 +116,21 @@ const AGREEMENT: Table = {
   key: ["model", "engine"],
   order: FOLLOWED.flatMap((model) => ENGINES.map((engine) => `${model} | ${engine}`)),
 };
+/** Models on wasm, with so many rows that the plain sum takes seconds, not minutes. */
+const ON_WASM: readonly { readonly model: string; readonly rows: number }[] = [
+  { model: "study000", rows: 8 },
+  { model: "study001_vgg16", rows: 1 },
+  { model: "study002", rows: 2 },
+  { model: "study003_1d", rows: 32 },
+  { model: "study003_2d", rows: 2 },
+  { model: "study004", rows: 256 },
+  { model: "cnn_lstm", rows: 8 },
+];
+const WASM: Table = { file: "training-wasm.json", key: ["model"], order: ON_WASM.map(({ model }) => model) };
 const ENVIRONMENT: Table = {
   file: "training-environment.json",
   key: ["part"],
-  order: ["speed", "studies", "patches", "agreement"],
+  order: ["speed", "studies", "patches", "wasm", "agreement"],
 };
 
 const columns = (...names: string[]): Column[] => names.map((name) => [name, (row) => row[name]]);
@@ -154,11 +165,17 @@ const PATCH_COLUMNS: readonly Column[] = [
   ["min / median / max", (row) => row["spread"]],
   ...columns("ratio"),
 ];
+const WASM_COLUMNS: readonly Column[] = [
+  ...columns("model", "batch"),
+  ["ms min / median / max", (row) => row["oursMs"]],
+  ["with the plain sum", (row) => row["plainMs"]],
+  ["times faster", (row) => row["faster"]],
+];
 const AGREEMENT_COLUMNS = columns(
   ...["model", "engine", "loss1", "loss5", "lossApart1", "lossApart5", "weightsApart1", "weightsApart5"],
 );
 
-const folder = mkdtempSync(join(tmpdir(), "serlab-bench-"));
+let folder: string; // what the processes hand each other as files
 
 /** Writes a batch of Gaussian noise and labels as float32 files. */
 function writeBatch(model: string, n: number, seed = 0): { x: string; y: string; shape: number[]; classes: number } {
@@ -329,6 +346,30 @@ async function patches(plan: Plan): Promise<void> {
   print("ms a step by patches (ratio to all of them)", rows, PATCH_COLUMNS);
 }
 
+/** What the filter's gradient gains on wasm: a step with ours, and with the sum written out. */
+async function wasm(plan: Plan): Promise<void> {
+  const rows: Row[] = [];
+  for (const { model, rows: n } of chosen(ON_WASM, plan)) {
+    const data = writeBatch(model, n), times: number[][] = [];
+    for (const plain of [false, true]) {
+      const child = ours();
+      await child.ask({ do: "build", name: model, mode: "eager", backend: "wasm", plain });
+      const { ms } = await child.ask({ do: "steps", ...data, count: plan.rounds, warm: 1 });
+      times.push(ms as number[]);
+      await child.end();
+    }
+    const [mine, theirs] = times as [number[], number[]];
+    rows.push(...found(plan, WASM, [{
+      model,
+      batch: n,
+      oursMs: spread(mine),
+      plainMs: spread(theirs),
+      faster: round(median(theirs) / median(mine)),
+    }]));
+  }
+  print("ms a step on wasm", rows, WASM_COLUMNS);
+}
+
 /** Losses, and weights after the first and the fifth step. */
 interface Followed {
   readonly losses: readonly number[];
@@ -407,9 +448,14 @@ in networks with batch normalisation (study 002) most. wasm adds a penalty's squ
 precision, so a large layer's penalty (study 000: 1.6 million weights) is off in the fourth digit; its gradient is not.
 `;
 
-/** Writes the tables as text, from the JSON files that are there. */
-function report(): void {
-  const times = load(results, TIMES), machines = load(results, ENVIRONMENT);
+const WASM_EXPLAINED =
+  `tf.js's wasm backend has no gradient of a convolution's filter; the plain sum is that gradient from its definition. VGG16
+trains one convolution of thirteen, the MLP none: there is (nearly) no such gradient to be fast at.
+`;
+
+/** The tables as text, from the JSON files in a folder. */
+export function report(from: string): string {
+  const times = load(from, TIMES), machines = load(from, ENVIRONMENT);
   const speeds = times.filter(({ unit }) => unit !== "s");
   const shared = machines.map(({ part: _, ...machine }) => JSON.stringify(machine));
   const machine = new Set(shared).size === 1
@@ -428,43 +474,55 @@ function report(): void {
     markdown(times.filter(({ unit }) => unit === "s"), WHOLE_COLUMNS),
     "## ms a step by patches (ratio to all of them in force)",
     "`tile` is not here: it is there so that a model compiles at all (tf.js's gradient is another graph for each batch).",
-    markdown(load(results, PATCHES), PATCH_COLUMNS),
+    markdown(load(from, PATCHES), PATCH_COLUMNS),
+    "## ms a step on wasm, and with the filter's gradient as the plain sum",
+    WASM_EXPLAINED.trimEnd(),
+    markdown(load(from, WASM), WASM_COLUMNS),
     "## Agreement: largest differences from eager after one and five steps",
     EXPLAINED.trimEnd(),
-    markdown(load(results, AGREEMENT), AGREEMENT_COLUMNS),
+    markdown(load(from, AGREEMENT), AGREEMENT_COLUMNS),
   ];
-  writeFileAtomic(join(results, "training.md"), parts.join("\n\n") + "\n");
+  return parts.join("\n\n") + "\n";
 }
 
-const PARTS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = { speed, studies, patches, agreement };
-const { values } = parseArgs({
-  args: process.argv.slice(2).filter((arg, i) => i > 0 || arg !== "--"), // `deno task bench -- --only …` hands it on
-  options: {
-    "only": { type: "string", default: Object.keys(PARTS).join() },
-    "models": { type: "string" },
-    "rounds": { type: "string", default: "5" },
-    "install-keras": { type: "boolean", default: false },
-  },
-});
-const parts = values.only.split(",");
-const models = values.models?.split(",") ?? null;
-const unknown = parts.find((part) => !PARTS[part]) ?? models?.find((model) => !MODELS[model]);
-if (unknown !== undefined) {
-  console.error(`There is no ${unknown}: parts are ${Object.keys(PARTS)}; models are ${Object.keys(MODELS)}.`);
-  Deno.exit(2);
-}
-if (values["install-keras"]) await installKeras();
-const keras = kerasPython();
-if (!keras) console.log("Keras is not here: only serlab's own columns (--install-keras fetches it).");
-try {
-  const machine = await environment(keras);
-  console.log(JSON.stringify(machine));
-  for (const part of parts) {
-    await PARTS[part]!({ models, rounds: Number(values.rounds), keras });
-    if (!keras) continue;
-    save(results, ENVIRONMENT, [{ part, ...machine }]);
-    report();
+const PARTS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = { speed, studies, patches, wasm, agreement };
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    args: process.argv.slice(2).filter((arg, i) => i > 0 || arg !== "--"), // `deno task bench -- --only …` hands it on
+    options: {
+      "only": { type: "string", default: Object.keys(PARTS).join() },
+      "models": { type: "string" },
+      "rounds": { type: "string", default: "5" },
+      "install-keras": { type: "boolean", default: false },
+    },
+  });
+  const parts = values.only.split(","), models = values.models?.split(",") ?? null, rounds = Number(values.rounds);
+  const unknown = parts.find((part) => !PARTS[part]) ?? models?.find((model) => !MODELS[model]);
+  if (unknown !== undefined || !(rounds >= 1)) {
+    console.error(
+      `There is no ${unknown ?? `round ${values.rounds}`}: parts are ${Object.keys(PARTS)}; models are ${
+        Object.keys(MODELS)
+      }; rounds are 1 or more.`,
+    );
+    Deno.exit(2);
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+  if (values["install-keras"]) await installKeras();
+  const keras = kerasPython();
+  if (!keras) console.log("Keras is not here: only serlab's own columns (--install-keras fetches it).");
+  folder = mkdtempSync(join(tmpdir(), "serlab-bench-"));
+  try {
+    const machine = await environment(keras);
+    console.log(JSON.stringify(machine));
+    for (const part of parts) {
+      await PARTS[part]!({ models, rounds, keras });
+      if (!keras) continue;
+      save(results, ENVIRONMENT, [{ part, ...machine }]);
+      writeFileAtomic(join(results, "training.md"), report(results));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
+
+if (import.meta.main) await main();

@@ -14,6 +14,7 @@ import { type BackendName, startEngine } from "../../lib/engine/tf.ts";
 import { eagerTrainer, type Trainer } from "../../lib/engine/trainer.ts";
 import { fit } from "../../lib/training/train.ts";
 import type { NdArray } from "../../lib/types.ts";
+import { plainFilterGradient, useFilterGradient } from "../engine/wasm_plain.ts";
 import { MODELS } from "./training_models.ts";
 
 const started = performance.timeOrigin;
@@ -26,6 +27,8 @@ interface Build {
   readonly mode: "compiled" | "eager";
   readonly patches?: "all" | "none" | Partial<Patches>;
   readonly dropout?: boolean;
+  /** On wasm: with the filter's gradient as the plain sum. */
+  readonly plain?: boolean;
   /** Relative size of a random change of the initial weights. */
   readonly moved?: number;
 }
@@ -54,8 +57,9 @@ function layerWeights(): Float32Array {
 }
 
 const calls = {
-  async build({ name, backend, mode, patches, dropout = true, moved = 0 }: Build) {
+  async build({ name, backend, mode, patches, dropout = true, moved = 0, plain = false }: Build) {
     await startEngine({ backend });
+    if (plain) useFilterGradient(plainFilterGradient);
     const { make, optimizer } = MODELS[name]!;
     model = make();
     if (!dropout) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
+import { createTrainer } from "../../lib/engine/mod.ts";
 import { eagerTrainer, readWeights, type Trainer } from "../../lib/engine/trainer.ts";
 import { FormatError, UsageError } from "../../lib/errors.ts";
 import { glorot, penalised } from "../../lib/models/mod.ts";
@@ -111,6 +112,35 @@ Deno.test("sample weights scale each row's loss", async () => {
   assert.ok(Math.abs(both - first - second) < 1e-6);
   assert.ok(Math.abs(await weigh([2, 0]) - 2 * first) < 1e-6);
 });
+
+for (const build of [eagerTrainer, createTrainer]) {
+  Deno.test(`${build.name}: batches that no step can be taken on are refused in a sentence, and the weights stay`, async () => {
+    const trainer = build(smallModel(1), { optimizer: { kind: "adam", learningRate: 0.01 }, seed: 1 });
+    const before = await trainer.state(), { x, y } = examples(3, 1);
+    const none: NdArray = { data: new Float32Array(0), shape: [0, 8, 8, 1] };
+    const soft: NdArray = { data: new Float32Array(6), shape: [3, 2] };
+    const step = trainer.trainOnBatch.bind(trainer);
+    const wrong: [Promise<unknown>, RegExp][] = [
+      [step(none, new Int32Array(0)), /There are no rows/],
+      [step(x, y.subarray(1)), /3 rows and 3 classes take targets \[3, 3\], not \[2,3\]/],
+      [step(x, soft), /take targets \[3, 3\], not \[3,2\]/],
+      [step(x, Int32Array.of(0, 1, 3)), /The label 3 is none of the 3 classes/],
+      [step(x, Int32Array.of(0, -1, 2)), /The label -1 is none/],
+      [step(x, y, { sampleWeights: Float32Array.of(1) }), /3 rows take as many weights, not 1/],
+      [step(x, y, { learningRate: Number.NaN }), /learningRate must be a number from 0, not NaN/],
+      [step(x, y, { penaltyScale: Infinity }), /penaltyScale must be a number from 0, not Infinity/],
+      [trainer.evaluate(none, new Int32Array(0)), /There are no rows/],
+      [trainer.evaluate(x, y, { batchSize: 0 }), /batch size must be a positive integer, not 0/],
+      [trainer.predict(x, { batchSize: 1.5 }), /batch size must be a positive integer, not 1.5/],
+    ];
+    for (const [refused, reason] of wrong) {
+      await assert.rejects(refused, (error: Error) => error instanceof UsageError && reason.test(error.message));
+    }
+    assert.deepEqual((await trainer.predict(none)).shape, [0, 3]);
+    assert.deepEqual(await trainer.state(), before);
+    trainer.dispose();
+  });
+}
 
 Deno.test("no tensor is left over by steps, evaluations and predictions", async () => {
   const trainer = eagerTrainer(smallModel(1, { dropout: 0.5, l2: 0.1 }), {

@@ -22,6 +22,7 @@ import {
 } from "../../lib/models/mod.ts";
 import { RandomState } from "../../lib/random.ts";
 import type { NdArray } from "../../lib/types.ts";
+import { plainFilterGradient, useFilterGradient } from "./wasm_plain.ts";
 
 await startEngine({ backend: "wasm" });
 
@@ -60,44 +61,6 @@ for (const make of models) {
   trainer.dispose();
 }
 
-/** The filter gradient as the plain sum over batch, positions and taps. */
-const plainFilterGradient: tf.KernelFunc = ({ inputs, attrs }) => {
-  const { x, dy } = inputs as unknown as { x: tf.Tensor4D; dy: tf.Tensor4D };
-  const { strides, pad, filterShape } = attrs as unknown as {
-    strides: number;
-    pad: "valid" | "same";
-    filterShape: [number, number, number, number];
-  };
-  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo, ...info } = tf
-    .backend_util
-    .computeConv2DInfo(x.shape, filterShape, strides, 1, pad);
-  const [xs, ds] = [x.dataSync(), dy.dataSync()];
-  const out = new Float32Array(filterShape.reduce((a, b) => a * b, 1));
-  for (let i = 0; i < info.filterHeight; i++) {
-    for (let j = 0; j < info.filterWidth; j++) {
-      for (let c = 0; c < inChannels; c++) {
-        for (let f = 0; f < outChannels; f++) {
-          let sum = 0;
-          for (let n = 0; n < batchSize; n++) {
-            for (let oy = 0; oy < outHeight; oy++) {
-              const row = oy * info.strideHeight + i - padInfo.top;
-              if (row < 0 || row >= inHeight) continue;
-              for (let ox = 0; ox < outWidth; ox++) {
-                const column = ox * info.strideWidth + j - padInfo.left;
-                if (column < 0 || column >= inWidth) continue;
-                sum += xs[((n * inHeight + row) * inWidth + column) * inChannels + c]! *
-                  ds[((n * outHeight + oy) * outWidth + ox) * outChannels + f]!;
-              }
-            }
-          }
-          out[((i * info.filterWidth + j) * inChannels + c) * outChannels + f] = sum;
-        }
-      }
-    }
-  }
-  return tf.tensor(out, filterShape);
-};
-
 async function stepMs(): Promise<number> {
   const model = models[0]!(), { x, y } = batch(model, 8);
   const trainer = createTrainer(model, { optimizer: { kind: "sgd", learningRate: 1e-4 }, seed: 1 });
@@ -109,12 +72,6 @@ async function stepMs(): Promise<number> {
     best = Math.min(best, (user + system) / 1000);
   }
   return best;
-}
-
-/** Puts a kernel in the place of wasm's gradient of a filter. */
-function useFilterGradient(kernelFunc: tf.KernelConfig["kernelFunc"]): void {
-  tf.unregisterKernel("Conv2DBackpropFilter", "wasm");
-  tf.registerKernel({ kernelName: "Conv2DBackpropFilter", backendName: "wasm", kernelFunc });
 }
 
 const ourFilterGradient = tf.getKernel("Conv2DBackpropFilter", "wasm").kernelFunc;

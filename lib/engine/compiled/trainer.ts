@@ -10,7 +10,9 @@ import type { NdArray } from "../../types.ts";
 import { classesOf } from "../objective.ts";
 import { type OptimizerSpec, slotNames } from "../optimizers.ts";
 import {
+  checkBatch,
   rows,
+  rowsAtATime,
   type StepOptions,
   type StepResult,
   targetRows,
@@ -239,14 +241,13 @@ class GraphTrainer implements CompiledTrainer {
     const classes = this.#classes;
     if (!(targets instanceof Int32Array)) return { name: "y", shape: targets.shape, data: targets.data };
     const data = new Float32Array(targets.length * classes);
-    targets.forEach((label, i) => {
-      if (label >= 0 && label < classes) data[i * classes + label] = 1;
-    });
+    targets.forEach((label, i) => data[i * classes + label] = 1);
     return { name: "y", shape: [targets.length, classes], data };
   }
 
   // deno-lint-ignore require-await -- TensorFlow runs at once; the interface promises
   async trainOnBatch(x: NdArray, targets: Targets, options: StepOptions = {}): Promise<StepResult> {
+    checkBatch(x, targets, this.#classes, options);
     const result = this.#run(x, targets, options);
     this.#step++;
     return result;
@@ -271,7 +272,8 @@ class GraphTrainer implements CompiledTrainer {
 
   // deno-lint-ignore require-await -- TensorFlow runs at once; the interface promises
   async evaluate(x: NdArray, targets: Targets, options: { readonly batchSize?: number } = {}): Promise<StepResult> {
-    const n = x.shape[0]!, { batchSize = 32 } = options;
+    const n = x.shape[0]!, batchSize = rowsAtATime(options);
+    checkBatch(x, targets, this.#classes);
     let loss = 0, correct = 0;
     for (let start = 0; start < n; start += batchSize) {
       const end = Math.min(n, start + batchSize);
@@ -288,7 +290,7 @@ class GraphTrainer implements CompiledTrainer {
     x: NdArray,
     options: { readonly batchSize?: number } = {},
   ): Promise<NdArray<readonly [number, number]>> {
-    const n = x.shape[0]!, { batchSize = 32 } = options;
+    const n = x.shape[0]!, batchSize = rowsAtATime(options);
     const data = new Float32Array(n * this.#classes);
     for (let start = 0; start < n; start += batchSize) {
       const [result] = this.#session.run([this.#x(rows(x, start, Math.min(n, start + batchSize)))], ["predict"]);
