@@ -17,35 +17,59 @@ import { attributesFor, DT, type NativeBackend } from "./binding.ts";
 
 /** The parts of tf.js's LSTM layer that are not in its public types. */
 export interface LstmLayer {
+  /** Whether the output is every frame's, not the last one's. */
   readonly returnSequences: boolean;
+  /** Whether the last states are given out too. */
   readonly returnState: boolean;
+  /** Whether it goes from the last frame to the first. */
   readonly goBackwards: boolean;
+  /** Whether a batch goes on from the states of the one before. */
   readonly stateful: boolean;
-  readonly cell: {
-    readonly units: number;
-    readonly dropout: number;
-    readonly recurrentDropout: number;
-    readonly activation: Named;
-    readonly recurrentActivation: Named;
-    readonly kernel: Readable;
-    readonly recurrentKernel: Readable;
-    readonly bias?: Readable | null;
-  };
+  /** What it does at each frame. */
+  readonly cell: LstmCell;
+  /** The layer's method, while it is replaced. */
   call?: unknown;
 }
 
-interface Named {
+/** The cell of an LSTM layer. */
+export interface LstmCell {
+  /** Length of its state. */
+  readonly units: number;
+  /** Share of the input that is dropped. */
+  readonly dropout: number;
+  /** Share of the state that is dropped. */
+  readonly recurrentDropout: number;
+  /** Of the new values and of the state that is given out. */
+  readonly activation: Named;
+  /** Of the gates. */
+  readonly recurrentActivation: Named;
+  /** Weights of the input `[values, 4 · units]`: input gate, forget gate, new values, output gate. */
+  readonly kernel: Readable;
+  /** Weights of the state before `[units, 4 · units]`. */
+  readonly recurrentKernel: Readable;
+  /** `[4 · units]`. */
+  readonly bias?: Readable | null;
+}
+
+/** Something with a class name. */
+export interface Named {
+  /** The name. */
   getClassName(): string;
 }
 
-interface Readable {
+/** A layer's weight. */
+export interface Readable {
+  /** Its tensor. */
   read(): tf.Tensor;
 }
 
 /** What tf.js hands to a recurrent layer's `call`. */
 export interface LstmCall {
+  /** Frames that do not count. */
   readonly mask?: tf.Tensor | readonly tf.Tensor[] | null;
+  /** States to begin with. */
   readonly initialState?: readonly tf.Tensor[] | null;
+  /** Whether it is a training step. */
   readonly training?: boolean;
 }
 
@@ -60,6 +84,7 @@ export function isPlainLstm(
 
 /** What the gradient needs of one frame of one half of the batch, each `[rows of the half, units]`. */
 interface Frame {
+  /** Input gate, forget gate, new values, output gate. */
   readonly i: tf.Tensor;
   readonly f: tf.Tensor;
   readonly g: tf.Tensor;
@@ -67,6 +92,7 @@ interface Frame {
   /** The cell's state after the frame, and its tanh. */
   readonly c: tf.Tensor;
   readonly tanhC: tf.Tensor;
+  /** What the frame gives out. */
   readonly h: tf.Tensor;
 }
 
