@@ -82,6 +82,24 @@ async function work(url: string, ms: number): Promise<void> {
   });
 }
 
+/** Takes trials one at a time, and is killed by that with the given seed. */
+async function workPoisoned(url: string, seed: number): Promise<void> {
+  await serveTrials(url, {
+    identity: () => Promise.resolve(IDENTITY),
+    slots: 1,
+    lockSec: 1,
+    idleSec: 3,
+    check: () => Promise.resolve(null),
+    onNotice: () => {},
+    runner: {
+      run: async (job) => {
+        if (job.seed === seed) Deno.kill(Deno.pid, "SIGKILL");
+        return await hillOutcome(job);
+      },
+    },
+  });
+}
+
 /** Collects outcomes, one file each; a second outcome of a job leaves a file that says so. */
 async function coordinate(url: string, folder: string, count: number): Promise<void> {
   const executor = await queueExecutor(url, {
@@ -103,6 +121,7 @@ async function coordinate(url: string, folder: string, count: number): Promise<v
 if (import.meta.main) {
   const [role, url = "", ...rest] = Deno.args;
   if (role === "worker") await work(url, Number(rest[0] ?? 0));
+  else if (role === "poisoned") await workPoisoned(url, Number(rest[0]));
   else await coordinate(url, rest[0]!, Number(rest[1]));
   Deno.exit(0);
 }

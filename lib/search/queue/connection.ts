@@ -8,6 +8,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { Redis, type RedisOptions } from "ioredis";
 import { SerlabError, UsageError } from "../../errors.ts";
 import { systemReason } from "../../io.ts";
@@ -73,7 +74,10 @@ export function redisAddress(
       db,
       ...(username === "" ? {} : { username }),
       ...(password === "" ? {} : { password }),
-      ...(isTls ? { tls: { servername: host, ...(ca ? { ca: certificates(ca) } : {}) } } : {}),
+      // A server is asked for by name; an IP address is none (RFC 6066).
+      ...(isTls
+        ? { tls: { ...(isIP(host) === 0 ? { servername: host } : {}), ...(ca ? { ca: certificates(ca) } : {}) } }
+        : {}),
     },
   };
 }
