@@ -18,10 +18,10 @@ import { FormatError } from "./errors.ts";
 import { recipe, recipeHash, recipeNames } from "./features/recipes.ts";
 import type { CoveragePoint } from "./training/calibration.ts";
 import type { Scaler } from "./training/dataset.ts";
-import type { OutlierModel } from "./training/outlier.ts";
+import type { OutlierModel, OutlierView } from "./training/outlier.ts";
 import type { Interval, IntervalKind } from "./training/statistics.ts";
 
-export type { OutlierModel } from "./training/outlier.ts";
+export type { OutlierModel, OutlierView } from "./training/outlier.ts";
 export type { CoveragePoint } from "./training/calibration.ts";
 
 /** Where a bundle comes from, and what may be expected of it. */
@@ -100,7 +100,7 @@ export interface Abstention {
   readonly targetAccuracy: number;
   /** Whether validation rows reached it. */
   readonly reached: boolean;
-  /** Largest outlier score for an answer (a distance in standard deviations); null without an outlier model. */
+  /** Largest outlier score for an answer: 1, the limits being part of the score; null without an outlier model. */
   readonly mostOutlying: number | null;
   /** Share of validation rows that `mostOutlying` lets through, as chosen. */
   readonly insideShare: number;
@@ -261,7 +261,7 @@ export const MOST_BUNDLE_BYTES = 2 ** 28;
 
 /** `bundle.json` as it is stored: what it says, the hashes of the other files, and the hash of all that. */
 interface StoredInfo extends BundleInfo {
-  readonly outlier: { readonly pool: number; readonly size: number } | null;
+  readonly outlier: { readonly pool: number; readonly size: number; readonly limits: readonly number[] } | null;
   readonly files: Readonly<Record<string, string>>;
   readonly sha256: string;
 }
@@ -325,11 +325,15 @@ async function encodeFiles(
   { outlier = null, card = null }: BundleParts,
 ): Promise<BundleFiles> {
   const others = new Map<string, Uint8Array>([["model.json", model], ["weights.bin", weights]]);
-  if (outlier) others.set("outlier.bin", floatBytes([outlier.mean, outlier.whitening]));
+  if (outlier) others.set("outlier.bin", floatBytes(outlierArrays(outlier)));
   if (card !== null) others.set("card.md", new TextEncoder().encode(card));
   const files: Record<string, string> = {};
   for (const [name, bytes] of others) files[name] = await sha256(bytes);
-  const body = { ...info, outlier: outlier && { pool: outlier.pool, size: outlier.size }, files };
+  const body = {
+    ...info,
+    outlier: outlier && { pool: outlier.pool, size: outlier.size, limits: outlier.limits },
+    files,
+  };
   const stored: StoredInfo = { ...body, sha256: await sha256(utf8(body)) };
   return new Map([["bundle.json", utf8(stored)], ...others]);
 }
@@ -409,7 +413,8 @@ function faultOf(body: Record<string, unknown>): string | null {
   if (!areConsequences) return "consequences";
   if (outlier !== null) {
     if (!isRecord(outlier)) return "outlier";
-    const { pool, size } = outlier;
+    const { pool, size, limits } = outlier;
+    if (!sized(limits, (limit) => limit > 0)) return "outlier.limits";
     if (!Number.isInteger(pool) || (pool as number) < 1) return "outlier";
     if (!Number.isInteger(size) || (size as number) < 1 || (size as number) > 4096) return "outlier";
   }
@@ -510,18 +515,37 @@ export async function decodeBundle(
   };
 }
 
+/** The arrays of `outlier.bin` in their order, view after view. */
+function outlierArrays({ views }: OutlierModel): Float32Array[] {
+  return views.flatMap(({ floor, center, spread, mean, whitening }) => [floor, center, spread, mean, whitening]);
+}
+
 function readOutlier(
   bytes: Uint8Array | undefined,
-  { pool, size }: { readonly pool: number; readonly size: number },
+  { pool, size, limits }: { readonly pool: number; readonly size: number; readonly limits: readonly number[] },
   inputs: number,
   name: string,
 ): OutlierModel {
-  const values = size + size * (size + 1) / 2;
-  if (!bytes || bytes.length !== 4 * values || Math.ceil(inputs / pool) !== size) {
+  const each = 4 * size + size * (size + 1) / 2;
+  if (!bytes || limits.length < 1 || bytes.length !== 4 * each * limits.length || Math.ceil(inputs / pool) !== size) {
     throw new FormatError(`${name}/outlier.bin: does not fit the model's input.`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const all = Float32Array.from({ length: values }, (_, i) => view.getFloat32(4 * i, true));
+  const all = Float32Array.from({ length: each * limits.length }, (_, i) => view.getFloat32(4 * i, true));
   if (!all.every(Number.isFinite)) throw new FormatError(`${name}/outlier.bin: holds a value that is no number.`);
-  return { pool, size, mean: all.subarray(0, size), whitening: all.subarray(size) };
+  const views = limits.map((_, v): OutlierView => {
+    const part = (i: number): Float32Array => all.subarray(v * each + i * size, v * each + (i + 1) * size);
+    const spread = part(2), floor = part(0);
+    if (!spread.every((value) => value > 0) || !floor.every((value) => value >= 0)) {
+      throw new FormatError(`${name}/outlier.bin: holds a spread that is not above 0.`);
+    }
+    return {
+      floor,
+      center: part(1),
+      spread,
+      mean: part(3),
+      whitening: all.subarray(v * each + 4 * size, (v + 1) * each),
+    };
+  });
+  return { pool, size, views, limits };
 }

@@ -31,7 +31,7 @@ export interface Prediction {
   readonly doubts: readonly Doubt[];
   /** Calibrated probability of `emotion`. */
   readonly confidence: number;
-  /** How far the input lies from the training rows, about 1 for one like them; null where the bundle does not say. */
+  /** How far the input lies from the training rows, above 1 for outside; null where the bundle does not say. */
   readonly outlying: number | null;
 }
 
@@ -79,13 +79,13 @@ function wantedRate(info: BundleInfo): number | null {
 }
 
 /**
- * What a bundle's model is fed for a recording: `[1, …shape]`, scaled.
+ * A recording's features as a bundle's model takes them, not yet scaled: `[1, …shape]`.
  *
  * @param info What the bundle says.
  * @param wave Mono audio of any length and rate.
  * @throws {AudioError} when the audio is unusable.
  */
-export function modelInput(info: BundleInfo, wave: Waveform): NdArray {
+export function modelFeatures(info: BundleInfo, wave: Waveform): NdArray {
   const features = recipe(info.features.recipe);
   const { sampleRateHz } = info;
   // Features at the file's own rate mean another thing at another rate than the training's.
@@ -93,10 +93,7 @@ export function modelInput(info: BundleInfo, wave: Waveform): NdArray {
     wave.samples.length > 0;
   const { data } = extractFrom(features, isForeign ? resample(wave, sampleRateHz) : wave);
   const size = info.features.shape.reduce((a, b) => a * b, 1);
-  return applyScaler(info.scaler, {
-    data: fitted(data, size, features, info.name),
-    shape: [1, ...info.features.shape],
-  });
+  return { data: fitted(data, size, features, info.name), shape: [1, ...info.features.shape] };
 }
 
 /**
@@ -108,13 +105,13 @@ export function modelInput(info: BundleInfo, wave: Waveform): NdArray {
  */
 export async function predict(bundle: Bundle, wave: Waveform, options: PredictOptions = {}): Promise<Prediction> {
   const { info, model, outlier } = bundle;
-  const x = modelInput(info, wave);
-  const raw = await model.predict(x);
+  const features = modelFeatures(info, wave);
+  const raw = await model.predict(applyScaler(info.scaler, features));
   const { data } = applyTemperature(raw, info.calibration?.temperature ?? 1);
   let best = 0;
   data.forEach((p, i) => best = p > data[best]! ? i : best);
   const confidence = data[best]!;
-  const outlying = outlier ? outlierScore(outlier, x.data) : null;
+  const outlying = outlier ? outlierScore(outlier, features.data) : null;
   const { sampleRateHz = wave.sampleRateHz } = options.source ?? {};
   const doubts = [
     ...doubtsOf(info, describeRecording(wave), wantedRate(info), { ...options.source, sampleRateHz }),

@@ -74,7 +74,7 @@ const FULL_SCALE = 1 - 1.5 * 2 ** -15;
 const QUIET_PEAK = 1e-3;
 
 /** How far below the training's quietest recordings a level is called quiet, dB. */
-const QUIETER_DB = 6;
+const QUIETER_DB = 3;
 
 /** Bit rate at and below which a lossy file is said to be strongly compressed, kbit/s. */
 const LOW_KBITS = 48;
@@ -200,9 +200,9 @@ export function answerDoubts(
   if (answer.outlying !== null && mostOutlying !== null && answer.outlying > mostOutlying) {
     doubts.push({
       id: "outlier",
-      text: `The recording is unlike those that the model was trained on: its distance from them is ${
-        answer.outlying.toFixed(1)
-      }, the most that is answered ${mostOutlying.toFixed(1)}.`,
+      text: `The recording is unlike those that the model was trained on: it lies ${
+        (answer.outlying / mostOutlying).toFixed(1)
+      } times as far from them as the farthest that is answered.`,
       consequence: null,
       abstains: true,
     });

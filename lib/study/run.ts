@@ -40,7 +40,7 @@ import {
   writeRunRecord,
 } from "../results/record.ts";
 import { checkFolds, type Fold, splitHash } from "../split/mod.ts";
-import { checkpointFile } from "../training/checkpoint.ts";
+import { checkpointFile, type CheckpointStore } from "../training/checkpoint.ts";
 import { applyScaler, type Dataset, fitScaler, type Scaler, take, takeRows } from "../training/dataset.ts";
 import { evaluatePredictions, mostProbable, type PredictionRow } from "../training/evaluate.ts";
 import { type EpochLog, fit } from "../training/train.ts";
@@ -234,17 +234,26 @@ function peakMemoryMb(): number {
 }
 
 /** Everything about a run that is known before it starts. */
-interface Plan {
+export interface RunPlan {
+  /** Which run. */
   readonly id: RunId;
+  /** The variant. */
   readonly variant: Variant;
+  /** The protocol. */
   readonly protocol: Protocol;
+  /** What the model is fed. */
   readonly input: ResolvedInput;
+  /** Number of epochs. */
   readonly epochs: number;
   /** The table that the folds' row numbers count. */
   readonly examples: readonly Example[];
+  /** Folds of its rows. */
   readonly folds: readonly Fold[];
+  /** Hash of the split. */
   readonly split: string;
+  /** What the record says of the settings. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Weights that the model starts from, or null. */
   readonly pretrained: LayerWeights | null;
   /** Hash of all that decides the run's numbers. */
   readonly identity: string;
@@ -358,7 +367,12 @@ export function splitCsv(
   return csvText([[...head, "scaler"], ...lines]);
 }
 
-async function planRun(prepared: Prepared, options: RunOptions): Promise<Plan> {
+/**
+ * Draws the rows and folds of a run and gathers all that decides its numbers.
+ *
+ * @throws {UsageError} when a variant or protocol is unknown, does not apply, or the recordings are too few for it.
+ */
+export async function planRun(prepared: Prepared, options: RunOptions): Promise<RunPlan> {
   const { study, manifest, fraction, missing } = prepared;
   const { examples, folds } = tableOf(prepared, options);
   const variant = findVariant(study, options.variant);
@@ -476,7 +490,7 @@ export async function runFolds(
 /** The finished folds, and those that are wanted and had to be made, in order. */
 async function runParts(
   prepared: Prepared,
-  plan: Plan,
+  plan: RunPlan,
   options: RunOptions,
   isWanted: (fold: number) => boolean,
 ): Promise<FoldPart[]> {
@@ -494,7 +508,7 @@ async function runParts(
 }
 
 /** A record that stands where a run's would must be of that run: the same data, split and settings. */
-function checkSame(record: RunRecord, prepared: Prepared, plan: Plan, out: string): void {
+function checkSame(record: RunRecord, prepared: Prepared, plan: RunPlan, out: string): void {
   const differs = record.manifest !== prepared.manifest
     ? "other data"
     : record.split !== plan.split
@@ -509,13 +523,39 @@ function checkSame(record: RunRecord, prepared: Prepared, plan: Plan, out: strin
   throw new UsageError(`${path}: was made with ${differs}; choose another --out, or make it again with --fresh.`);
 }
 
-async function runFold(
+/** A model that was trained on the rows of one fold; the caller disposes of it. */
+export interface TrainedFold {
+  /** The model, its weights those of the training's end. */
+  readonly model: tf.LayersModel;
+  /** The scaler that the protocol fitted. */
+  readonly scaler: Scaler;
+  /** Epoch by epoch. */
+  readonly history: readonly EpochLog[];
+  /** Seconds of training. */
+  readonly seconds: number;
+  /** Seconds that the features took, whoever asked for them. */
+  readonly featureSeconds: number;
+  /** Class probabilities of rows of the run's table, one row after the other. */
+  predict(rows: readonly number[]): Promise<Float32Array>;
+  /** Frees the model. */
+  dispose(): void;
+}
+
+/**
+ * Trains a plan's model on the training rows of a fold, as the variant says.
+ *
+ * @param fold A fold of the plan, or one made of its training rows.
+ * @param index Number of the fold, for progress and checkpoints.
+ * @param checkpoint Where the training is kept while it runs; default nowhere.
+ */
+export async function trainFold(
   prepared: Prepared,
-  plan: Plan,
-  options: RunOptions,
+  plan: RunPlan,
+  options: Pick<RunOptions, "variant" | "protocol" | "seed" | "signal" | "onNotice" | "onFeatures" | "onEpoch">,
   fold: Fold,
   index: number,
-): Promise<FoldPart> {
+  checkpoint?: CheckpointStore,
+): Promise<TrainedFold> {
   const { study } = prepared;
   const { examples, variant, protocol } = plan;
   const { x: raw, seconds: featureSeconds } = await featuresOf(prepared, options);
@@ -528,14 +568,7 @@ async function runFold(
   const scaler = fitScaler(plan.input.scaler, raw, protocol.scalerRows === "all" ? undefined : train);
   const scaled = applyScaler(scaler, raw);
   const model = variant.model({ classes, seed: options.seed });
-  const { id: { protocol: protocolName, variant: variantName, seed } } = plan;
-  const checkpoint = checkpointFile(
-    join(
-      options.out,
-      ".checkpoints",
-      `${study.id}-${protocolName}-${variantName}-s${seed}-${index}-${plan.identity.slice(0, 8)}`,
-    ),
-  );
+  const { seed } = plan.id;
   let trainer: Trainer | undefined;
   try {
     if (plan.pretrained) applyPretrained(model, plan.pretrained);
@@ -546,9 +579,9 @@ async function runFold(
     const fed = batch
       ? { trainer: createTrainer(model, how), x: scaled }
       : await createTrainerOn(model, scaled, { ...how, cache: prepared.cache, signal: options.signal });
-    trainer = fed.trainer;
+    const running = trainer = fed.trainer;
     const data: Dataset = { x: fed.x, y };
-    const { history } = await fit(trainer, data, { ...variant.plan, epochs: plan.epochs }, {
+    const { history } = await fit(running, data, { ...variant.plan, epochs: plan.epochs }, {
       seed,
       rows: train,
       order: variant.order?.(seed, classes),
@@ -559,14 +592,46 @@ async function runFold(
       signal: options.signal,
       onEpoch: (log) => options.onEpoch?.(log, { name: fold.name, index, count: plan.folds.length }),
     });
+    return {
+      model,
+      scaler,
+      history,
+      seconds: (performance.now() - started) / 1000,
+      featureSeconds,
+      predict: async (rows) => (await running.predict(takeRows(data.x, featureRows(rows)))).data,
+      dispose() {
+        running.dispose();
+        model.dispose();
+      },
+    };
+  } catch (error) {
+    trainer?.dispose();
+    model.dispose();
+    throw error;
+  }
+}
+
+async function runFold(
+  prepared: Prepared,
+  plan: RunPlan,
+  options: RunOptions,
+  fold: Fold,
+  index: number,
+): Promise<FoldPart> {
+  const { study } = prepared;
+  const { id: { protocol, variant, seed }, examples } = plan;
+  const checkpoint = checkpointFile(
+    join(
+      options.out,
+      ".checkpoints",
+      `${study.id}-${protocol}-${variant}-s${seed}-${index}-${plan.identity.slice(0, 8)}`,
+    ),
+  );
+  const trained = await trainFold(prepared, plan, options, fold, index, checkpoint);
+  try {
+    const { history, seconds, featureSeconds, scaler, model } = trained;
     const ended = performance.now();
-    const { data: p } = await trainer.predict(takeRows(data.x, featureRows(fold.test)));
-    const predictions = fold.test.map((row, i): PredictionRow => {
-      const { key, copy, speaker, label } = examples[row]!;
-      const probabilities = p.slice(i * classes, (i + 1) * classes);
-      const prediction = mostProbable(probabilities, study.labels);
-      return { key, parent: key, copy, speaker, fold: index, truth: label, prediction, probabilities };
-    });
+    const predictions = rowsOf(await trained.predict(fold.test), fold.test, examples, study.labels, index);
     const evaluated = performance.now();
     if (options.bundle) await saveBundle(prepared, plan, options, scaler, model, predictions);
     checkpoint.clear();
@@ -576,14 +641,29 @@ async function runFold(
       seconds: {
         // The same features serve all folds: they count once.
         features: index === 0 ? featureSeconds : 0,
-        train: (ended - started) / 1000,
+        train: seconds,
         evaluate: (evaluated - ended) / 1000,
       },
     };
   } finally {
-    trainer?.dispose();
-    model.dispose();
+    trained.dispose();
   }
+}
+
+/** Predictions of rows of a run's table, from their probabilities one row after the other. */
+export function rowsOf(
+  probabilities: Float32Array,
+  rows: readonly number[],
+  examples: readonly Example[],
+  labels: readonly string[],
+  fold: number,
+): PredictionRow[] {
+  return rows.map((row, i): PredictionRow => {
+    const { key, copy, speaker, label } = examples[row]!;
+    const own = probabilities.slice(i * labels.length, (i + 1) * labels.length);
+    const prediction = mostProbable(own, labels);
+    return { key, parent: key, copy, speaker, fold, truth: label, prediction, probabilities: own };
+  });
 }
 
 /** The rate that all recordings have, Hz; null where they have several. */
@@ -594,7 +674,7 @@ export function commonRate(rows: readonly ManifestRow[]): number | null {
 
 async function saveBundle(
   { study, rows, manifest }: Prepared,
-  plan: Plan,
+  plan: RunPlan,
   options: RunOptions,
   scaler: Scaler,
   model: tf.LayersModel,
