@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
@@ -67,9 +67,11 @@ function kerasFolder(): string {
 export function kerasPython(): string | null {
   const own = Deno.env.get("SERLAB_KERAS_PYTHON");
   if (own) return own;
-  const cached = join(kerasFolder(), "bin", "python");
-  return existsSync(cached) ? cached : null;
+  return existsSync(join(kerasFolder(), READY)) ? join(kerasFolder(), "bin", "python") : null;
 }
+
+/** A file that is there when an installation went to its end. */
+const READY = "serlab-ready";
 
 /** Makes the virtual environment in the user cache, with the versions that the bench is for. */
 export async function installKeras(): Promise<void> {
@@ -80,6 +82,7 @@ export async function installKeras(): Promise<void> {
   await run("python3", ["-m", "venv", kerasFolder()]);
   const python = join(kerasFolder(), "bin", "python");
   await run(python, ["-m", "pip", "install", "--quiet", `keras==${KERAS}`, `tensorflow-cpu==${TENSORFLOW}`]);
+  writeFileSync(join(kerasFolder(), READY), "");
 }
 
 /** The machine and the versions. */
