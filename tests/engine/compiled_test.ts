@@ -9,6 +9,7 @@ import { FormatError, UsageError } from "../../lib/errors.ts";
 import { cnnLstm, study000Cnn, study001Vgg16, study002Conv1d } from "../../lib/models/mod.ts";
 import { RandomState } from "../../lib/random.ts";
 import type { NdArray } from "../../lib/types.ts";
+import { examples, model } from "./compiled_faults_child.ts";
 import { engine } from "./engine_for_tests.ts";
 
 const ignore = engine.backend !== "native";
@@ -215,6 +216,26 @@ test("memory is constant over 1,000 steps and nothing outlives the trainer", asy
   trainer.dispose();
   trainer.dispose();
   assert.deepEqual(count(), start);
+});
+
+test("nothing is traced again for another rate, batch, weighting, evaluation, prediction or restored state", async () => {
+  let calls = 0;
+  const trainer = compile(model(() => calls++), { optimizer: { kind: "adam", learningRate: 0.01 }, seed: 1 });
+  const { binding } = nativeBackend()!, traced = calls, sessions = binding.getNumOfSavedModels();
+  assert.ok(traced > 0);
+  for (const n of [5, 1, 2, 7]) {
+    const { x, y } = examples(n);
+    await trainer.trainOnBatch(x, y, {
+      learningRate: 0.1 / n,
+      penaltyScale: n,
+      sampleWeights: new Float32Array(n).fill(n),
+    });
+    await trainer.evaluate(x, y, { batchSize: 3 });
+    await trainer.predict(x, { batchSize: 2 });
+    trainer.restore(await trainer.state());
+  }
+  assert.deepEqual([calls, binding.getNumOfSavedModels()], [traced, sessions]);
+  trainer.dispose();
 });
 
 test("evaluation and prediction take any number of rows and equal eager's", async () => {
