@@ -73,11 +73,26 @@ function orAudioError<T>(path: string, read: () => T): T {
 /**
  * Reads a file's bytes for decoding.
  *
+ * @param path The file.
+ * @param options `into`: memory to read into where the file fits; the result is then a part of it.
  * @throws {AudioError} naming the file when it cannot be read, is no regular file, or has more than 1 GiB.
  */
-export function readAudioBytes(path: string): Uint8Array {
+export function readAudioBytes(path: string, options: { readonly into?: Uint8Array } = {}): Uint8Array {
   return orAudioError(path, () => {
-    checkedSize(path);
+    const size = checkedSize(path), { into } = options;
+    if (!into || size > into.length) return readFileSync(path);
+    const handle = openSync(path, "r");
+    try {
+      // Until nothing comes any more, or memory is full: then the file has grown meanwhile, and is read as it is now.
+      let at = 0;
+      while (at < into.length) {
+        const count = readSync(handle, into, at, into.length - at, null);
+        if (count === 0) return into.subarray(0, at);
+        at += count;
+      }
+    } finally {
+      closeSync(handle);
+    }
     return readFileSync(path);
   });
 }

@@ -36,6 +36,9 @@ export interface JobResult {
   readonly warning: string | null;
 }
 
+/** Memory for files, for one job at a time: most files fit, and fresh memory for each would soon have to be collected. */
+let spare: Uint8Array | null = new Uint8Array(2 ** 20);
+
 /**
  * Does one job.
  *
@@ -43,6 +46,16 @@ export interface JobResult {
  * @throws {CorpusError} when its content is not the expected one.
  */
 export async function runJob(job: Job, recipe: Recipe): Promise<JobResult> {
+  const into = spare ?? new Uint8Array(0);
+  spare = null;
+  try {
+    return await run(job, recipe, into);
+  } finally {
+    if (into.length > 0) spare = into;
+  }
+}
+
+async function run(job: Job, recipe: Recipe, into: Uint8Array): Promise<JobResult> {
   const { path, records } = job;
   const cache = job.cacheDir === null ? null : new FeatureCache(job.cacheDir);
   const known = (content: string) =>
@@ -50,7 +63,7 @@ export async function runJob(job: Job, recipe: Recipe): Promise<JobResult> {
   // With a known hash the file itself may not be needed.
   let arrays = cache && job.sha256 !== null ? known(job.sha256) : records.map(() => null);
   if (arrays.every((array) => array !== null)) return { arrays, cached: records.length, warning: null };
-  const bytes = readAudioBytes(path);
+  const bytes = readAudioBytes(path, { into });
   const content = job.sha256 !== null || cache ? sha256Hex(bytes) : "";
   if (job.sha256 !== null && content !== job.sha256) {
     throw new CorpusError(`${path}: its content changed, the manifest has SHA-256 ${job.sha256}, the file ${content}.`);

@@ -212,10 +212,14 @@ const STUDY003_SAMPLES = 80080;
 
 /** Audio with zeros after its end, or cut, to the length that study 003 uses. */
 function study003Samples({ samples, sampleRateHz }: Waveform): Waveform {
-  const padded = new Float32Array(STUDY003_SAMPLES);
-  padded.set(samples.subarray(0, STUDY003_SAMPLES));
-  return { samples: padded, sampleRateHz };
+  const count = Math.min(samples.length, STUDY003_SAMPLES);
+  padded003.set(samples.subarray(0, count));
+  padded003.fill(0, count);
+  return { samples: padded003, sampleRateHz };
 }
+
+/** Memory for the padded audio, which nothing keeps: fresh memory for every clip would soon have to be collected. */
+const padded003 = new Float32Array(STUDY003_SAMPLES);
 
 /**
  * Study 003's picture: the mel spectrogram in dB under its own maximum, of audio padded with zeros to 80,080 samples
