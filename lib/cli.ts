@@ -29,6 +29,14 @@ const share = (name: string) => (text: string): number => {
   return value;
 };
 
+const seconds = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0 && value <= 3600)) {
+    throw new CommanderError(2, "serlab.number", `error: a number of seconds is above 0 and up to 3600, not ${text}`);
+  }
+  return value;
+};
+
 function program(): Command {
   const serlab = new Command("serlab")
     .description("A reproducibility lab for speech emotion recognition.")
@@ -143,10 +151,21 @@ function program(): Command {
     .action(async (options) => (await import("./commands/worker.ts")).workerCommand(options));
 
   serlab.command("predict")
-    .description("predict the emotion of recordings with a bundle: one line a file")
-    .argument("<bundle>", "folder of the bundle")
-    .argument("<file...>", "audio files")
+    .description("predict the emotion of recordings with a bundle: one line a file, or a window, or of the microphone")
+    .argument("<bundle>", "the bundle: a folder or a .serlab file")
+    .argument("[file...]", "audio files of any kind, folders (audio is told by content), - for standard input")
     .option("--json", "one JSON object a line")
+    .option("--csv", "comma-separated values with a header")
+    .option("--windows [seconds]", "a long recording window by window; default: as long as the training's", seconds)
+    .option("--hop <seconds>", "from one window to the next; default: half a window", seconds)
+    .option("--figure <file>", "the probabilities over time of one recording as .svg or .html")
+    .option("--watch", "listen to the microphone (with arecord, ffmpeg or sox) until Ctrl-C")
+    .option("--device <name>", "the microphone for --watch, as the recording program names it")
+    .option(
+      "--workers <n>",
+      "answer files with so many workers; default: one a core for many files",
+      whole("--workers"),
+    )
     .addOption(backend())
     .action(async (bundle, files, options) =>
       (await import("./commands/predict.ts")).predictCommand(bundle, files, options)

@@ -8,7 +8,6 @@ import { resample } from "./audio/resample.ts";
 import type { Bundle, BundleInfo } from "./bundle.ts";
 import { AudioError, FormatError, UsageError } from "./errors.ts";
 import { extractFrom, type Recipe, recipe } from "./features/recipes.ts";
-import { type Figure, lineFigure } from "./figures/mod.ts";
 import { answerDoubts, type AudioSource, describeRecording, type Doubt, doubtsOf } from "./predict_doubts.ts";
 import { applyTemperature } from "./training/calibration.ts";
 import { applyScaler } from "./training/dataset.ts";
@@ -195,30 +194,4 @@ export function windowSizes(
     }
   }
   return { windowSec, hopSec };
-}
-
-/**
- * Probabilities over time as a figure: one line a label, at the middle of each window; where the bundle cannot say, the
- * lines have a gap.
- *
- * @param windows What {@linkcode predictWindows} gave, at least one.
- * @param options.title Title of the figure.
- * @param options.gaps Whether windows without an answer are left out. Default false.
- */
-export function windowsFigure(
-  windows: readonly WindowPrediction[],
-  options: { readonly title?: string; readonly gaps?: boolean } = {},
-): Figure {
-  const { title = "Probabilities over time", gaps = false } = options;
-  const x = windows.map(({ startSec, endSec }) => (startSec + endSec) / 2);
-  const labels = Object.keys(windows[0]?.probabilities ?? {});
-  return lineFigure(
-    labels.map((name) => ({
-      name,
-      x,
-      y: windows.map(({ probabilities, abstained }) => gaps && abstained ? NaN : probabilities[name]!),
-      markers: windows.length < 60,
-    })),
-    { title, xTitle: "Time (s)", yTitle: "Probability", yRange: [0, 1] },
-  );
 }

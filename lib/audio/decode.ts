@@ -33,6 +33,24 @@ const DECODERS: readonly { readonly name: string; is(bytes: Uint8Array): boolean
 ];
 
 /**
+ * Whether a file begins like audio that we read: for looking through folders without reading every file whole.
+ *
+ * @param head The first bytes of the file, some thousand where there are as many.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * assert.ok(looksLikeAudio(new TextEncoder().encode("fLaC and so on")));
+ * assert.ok(!looksLikeAudio(new TextEncoder().encode("file,label")));
+ * ```
+ */
+export function looksLikeAudio(head: Uint8Array): boolean {
+  // A tag with a picture may be longer than what was read; what follows it, decoding tells.
+  const isTagged = head[0] === 0x49 && head[1] === 0x44 && head[2] === 0x33;
+  return isTagged || DECODERS.some(({ is }) => is(head));
+}
+
+/**
  * Decodes a file by its content: WAV, AIFF, FLAC, MP3, Ogg Vorbis and Opus, WebM Opus, M4A and AAC.
  *
  * @param bytes The whole file.
