@@ -198,10 +198,12 @@ function kerasModel(name: string): Answer {
 /** Medians of both sides and their ratio. */
 function beside(mine: readonly number[], theirs: readonly number[], unit: "ms" | "s"): Row {
   const names = unit === "ms" ? ["oursMs", "kerasMs"] as const : ["oursS", "kerasS"] as const;
+  const keras = theirs.length ? round(median(theirs)) : null;
   return {
     unit,
     ours: round(median(mine)),
-    keras: theirs.length ? round(median(theirs)) : null,
+    keras,
+    peer: keras, // under the name that every bench of serlab has for what stands beside it
     ratio: theirs.length ? round(median(mine) / median(theirs), 3) : null,
     [names[0]]: spread(mine),
     ...(theirs.length ? { [names[1]]: spread(theirs) } : {}),
