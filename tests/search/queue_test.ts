@@ -523,7 +523,10 @@ redisTest("a sweep on one worker, on two, and on the queue gives identical trial
   assert.deepEqual(await run(local(2)), one);
   const worker = start(["worker", "--redis", redis.url, "--corpora", corpora]);
   const said = new Response(worker.stderr).text(), printed = new Response(worker.stdout).text();
-  assert.deepEqual(await run(() => queueExecutor(redis.url)), one);
+  // A worker that ends by itself would be waited for without end.
+  const died = worker.status.then(async ({ code }) => assert.fail(`the worker ended with code ${code}: ${await said}`));
+  died.catch(() => {});
+  assert.deepEqual(await Promise.race([run(() => queueExecutor(redis.url)), died]), one);
   worker.kill("SIGTERM");
   assert.equal((await worker.status).code, 0, await said);
   assert.match(await said, /^worker: 1 at the same time, /);
