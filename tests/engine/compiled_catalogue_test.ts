@@ -165,6 +165,24 @@ const CATALOGUE: Readonly<Record<string, Make>> = {
   ],
   "gru": () => [L.gru({ ...recurrent(), units: 5 }), dense()],
   "simpleRNN": () => [L.simpleRNN({ ...recurrent(), units: 5 }), dense()],
+  "masking under an lstm": () => [
+    L.masking({ inputShape: [12, 6], maskValue: 0 }),
+    L.lstm({ ...k(), recurrentInitializer: seeded(), units: 4, recurrentActivation: "sigmoid" }),
+    dense(),
+  ],
+  "repeatVector under a gru": () => [
+    L.dense(row()),
+    L.repeatVector({ n: 3 }),
+    L.gru({ ...k(), recurrentInitializer: seeded(), units: 4 }),
+    dense(),
+  ],
+  "lstm cells stacked": () => [
+    L.rnn({
+      inputShape: [12, 6],
+      cell: [4, 3].map((units) => L.lstmCell({ ...k(), recurrentInitializer: seeded(), units })),
+    }) as tf.layers.Layer,
+    dense(),
+  ],
   "bidirectional lstm": () => [
     L.bidirectional({
       inputShape: [20, 6],
@@ -190,6 +208,19 @@ const CATALOGUE: Readonly<Record<string, Make>> = {
     L.conv2d({ ...k(), filters: 3, kernelSize: 3 }),
     L.upSampling2d({ size: [2, 2] }),
     flat(),
+    dense(),
+  ],
+  "conv2dTranspose, cropping2D": () => [
+    L.conv2dTranspose({ ...k(), inputShape: [5, 4, 2], filters: 3, kernelSize: 3, strides: 2, activation: "relu" }),
+    L.cropping2D({ cropping: [[1, 0], [2, 1]] }),
+    flat(),
+    dense(),
+  ],
+  "softmax and activation as layers": () => [
+    L.dense(row()),
+    L.softmax(),
+    L.dense({ ...k(), units: 8 }),
+    L.activation({ activation: "tanh" }),
     dense(),
   ],
   "l1, l2 and both, on kernel and bias": () => [
