@@ -126,7 +126,10 @@ export function modelCard(info: BundleInfo): string {
     say(
       "## What a fault of the recording costs",
       "",
-      `The same ${n} test clips (${percent(before)} right as they are), each with one fault put on it:`,
+      `The same ${n} test clips (${
+        percent(before)
+      } right as they are), each with one fault put on it. Where such a fault ` +
+        "is recognised and left less than half of what the model knows beyond guessing, it says 'cannot say':",
       "",
       table(
         ["with", "accuracy", "95 % interval", "'cannot say'"],

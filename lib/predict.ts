@@ -8,13 +8,20 @@ import { resample } from "./audio/resample.ts";
 import type { Bundle, BundleInfo } from "./bundle.ts";
 import { AudioError, FormatError, UsageError } from "./errors.ts";
 import { extractFrom, type Recipe, recipe } from "./features/recipes.ts";
-import { answerDoubts, type AudioSource, describeRecording, type Doubt, doubtsOf } from "./predict_doubts.ts";
+import {
+  answerDoubts,
+  type AudioSource,
+  describeRecording,
+  type Doubt,
+  doubtsOf,
+  type Recording,
+} from "./predict_doubts.ts";
 import { applyTemperature } from "./training/calibration.ts";
 import { applyScaler } from "./training/dataset.ts";
 import { outlierScore } from "./training/outlier.ts";
 import type { NdArray, Waveform } from "./types.ts";
 
-export type { AudioSource, Doubt, DoubtId } from "./predict_doubts.ts";
+export type { AudioSource, Doubt, DoubtId, Recording } from "./predict_doubts.ts";
 
 /** An answer. */
 export interface Prediction {
@@ -32,6 +39,8 @@ export interface Prediction {
   readonly confidence: number;
   /** How far the input lies from the training rows, above 1 for outside; null where the bundle does not say. */
   readonly outlying: number | null;
+  /** What the recording is like: level, clipping, bandwidth. */
+  readonly recording: Recording;
 }
 
 /** An answer for a stretch of a recording. */
@@ -73,7 +82,7 @@ function fitted(values: Float32Array, size: number, { name, shape }: Recipe, bun
 }
 
 /** The rate that audio is brought to for a bundle, Hz; null where every rate is taken as it is. */
-function wantedRate(info: BundleInfo): number | null {
+export function wantedRate(info: BundleInfo): number | null {
   return recipe(info.features.recipe).sampleRateHz ?? info.sampleRateHz;
 }
 
@@ -112,8 +121,9 @@ export async function predict(bundle: Bundle, wave: Waveform, options: PredictOp
   const confidence = data[best]!;
   const outlying = outlier ? outlierScore(outlier, features.data) : null;
   const { sampleRateHz = wave.sampleRateHz } = options.source ?? {};
+  const recording = describeRecording(wave);
   const doubts = [
-    ...doubtsOf(info, describeRecording(wave), wantedRate(info), { ...options.source, sampleRateHz }),
+    ...doubtsOf(info, recording, wantedRate(info), { ...options.source, sampleRateHz }),
     ...answerDoubts(info, { confidence, outlying }),
   ];
   return {
@@ -124,6 +134,7 @@ export async function predict(bundle: Bundle, wave: Waveform, options: PredictOp
     doubts,
     confidence,
     outlying,
+    recording,
   };
 }
 

@@ -121,7 +121,22 @@ export function consequenceText({ before, after, describe, n }: Consequence): st
 }
 
 /**
+ * Whether a fault leaves less than half of what the model knows beyond guessing: then its answer is no answer.
+ *
+ * @param consequence What was measured, or null.
+ * @param labels Number of labels.
+ */
+export function isHopeless(consequence: Consequence | null, labels: number): boolean {
+  if (!consequence) return false;
+  const chance = 1 / labels;
+  return consequence.after - chance < (consequence.before - chance) / 2;
+}
+
+/**
  * What is wrong with a recording for this bundle, the worst first.
+ *
+ * A fault that the recording has as much as the measured one, and that left the model guessing there, is a reason to say
+ * nothing.
  *
  * @param info What the bundle says.
  * @param recording What the recording is like.
@@ -137,9 +152,10 @@ export function doubtsOf(
   const { trained, consequences } = info;
   const { durationSec, peak, rmsDbfs, clippedShare } = recording;
   const doubts: Doubt[] = [];
-  const add = (id: DoubtId, sentence: string, cost?: string, abstains = false): void => {
+  const add = (id: DoubtId, sentence: string, cost?: string, refuses: boolean | "if-hopeless" = false): void => {
     const consequence = consequences.find((each) => each.id === cost) ?? null;
     const text = consequence ? `${sentence}; ${consequenceText(consequence)}.` : `${sentence}.`;
+    const abstains = refuses === "if-hopeless" ? isHopeless(consequence, info.labels.length) : refuses;
     doubts.push({ id, text, consequence, abstains });
   };
   const span = trained
@@ -149,7 +165,8 @@ export function doubtsOf(
   if (durationSec < TOO_SHORT_SEC) {
     add("too-short", `The recording lasts only ${seconds(durationSec)}, less than a syllable`, undefined, true);
   } else if (!source.isWindow && durationSec < Math.max(SHORT_SEC, trained ? trained.durationSec[0] / 2 : 0)) {
-    add("short", `The recording lasts only ${seconds(durationSec)}${span}`, "short-0.5s");
+    const isMeasured = durationSec <= SHORT_SEC;
+    add("short", `The recording lasts only ${seconds(durationSec)}${span}`, "short-0.5s", isMeasured && "if-hopeless");
   }
   if (!source.isWindow && trained && durationSec > 2 * trained.durationSec[1]) {
     add("long", `The recording lasts ${seconds(durationSec)}${span}: look at it in windows`);
@@ -178,12 +195,18 @@ export function doubtsOf(
         "bandwidth",
         `The recording holds nothing above ${shown} Hz; ${needed}`,
         highest <= 4300 ? "bandwidth-8000" : highest <= 8500 ? "bandwidth-16000" : undefined,
+        "if-hopeless",
       );
     }
   }
   const kbits = source.bytes === undefined ? Infinity : source.bytes * 8 / 1000 / Math.max(durationSec, 1e-3);
   if (source.container === "mp3" && durationSec >= 1 && kbits <= LOW_KBITS) {
-    add("compressed", `The recording is strongly compressed: MP3 at ${kbits.toFixed(0)} kbit/s`, "mp3-32k");
+    add(
+      "compressed",
+      `The recording is strongly compressed: MP3 at ${kbits.toFixed(0)} kbit/s`,
+      "mp3-32k",
+      "if-hopeless",
+    );
   }
   return doubts;
 }

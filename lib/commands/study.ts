@@ -134,7 +134,8 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
       for (const [name, variant] of variants) {
         for (const seed of seedsOf(variant)) {
           const what = `${protocol} ${name} seed ${seed}`;
-          const bundled = study.protocols["as-published"] ? "as-published" : "clean";
+          // The honest model is the one to predict with; `bundle` makes others.
+          const bundled = study.protocols["clean"] ? "clean" : "as-published";
           const isBundled = seed === 0 && protocol === bundled && variant.group === undefined;
           const run: RunOptions = {
             variant: name,

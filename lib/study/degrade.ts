@@ -17,8 +17,8 @@ export interface Degradation {
   readonly describe: string;
   /** Puts it on a recording; `key` names the recording, for generators. */
   apply(wave: Waveform, key: string): Waveform | Promise<Waveform>;
-  /** What a file with the fault is, where that is told too. */
-  readonly source?: AudioSource;
+  /** What a file with the fault is said to be, where that is told too, of its duration in seconds. */
+  source?(durationSec: number): AudioSource;
 }
 
 /** Encodes a recording lossily and decodes it again. */
@@ -79,6 +79,8 @@ export function loudestStretch({ samples, sampleRateHz }: Waveform, seconds: num
   return { samples: samples.slice(start, start + length), sampleRateHz };
 }
 
+const mp3Source = (durationSec: number): AudioSource => ({ container: "mp3", bytes: durationSec * 32_000 / 8 });
+
 /**
  * The faults, in the order of the card.
  *
@@ -112,9 +114,7 @@ export function degradations(mp3: LossyCodec | null): Degradation[] {
         return limit === 0 ? wave : mapped(wave, (x) => Math.max(-1, Math.min(1, x / limit)));
       },
     },
-    ...(mp3
-      ? [{ id: "mp3-32k", describe: "MP3 at 32 kbit/s", apply: mp3, source: { container: "mp3" } as const }]
-      : []),
+    ...(mp3 ? [{ id: "mp3-32k", describe: "MP3 at 32 kbit/s", apply: mp3, source: mp3Source }] : []),
     {
       id: "short-0.5s",
       describe: "the loudest 0.5 s alone",

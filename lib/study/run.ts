@@ -705,6 +705,7 @@ async function saveBundle(
       variant: plan.id.variant,
       protocol: plan.id.protocol,
       seed: plan.id.seed,
+      fold: 0,
       commit: gitCommit(ROOT),
       manifest,
       split: plan.split,
