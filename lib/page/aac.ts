@@ -30,9 +30,9 @@ export class BrowserDecodes extends Error {
    * Says what the browser has to be told.
    *
    * @param sampleRateHz Rate of the audio in Hz.
-   * @param stretch The part that is meant, or null.
+   * @param stretch The part that is meant.
    */
-  constructor(readonly sampleRateHz: number, readonly stretch: Gapless | null) {
+  constructor(readonly sampleRateHz: number, readonly stretch: Gapless) {
     super("AAC is decoded by the browser");
   }
 }
@@ -66,11 +66,14 @@ function rateOf(asc: Uint8Array): number | undefined {
   return RATES_HZ[(asc[0]! & 7) << 1 | asc[1]! >> 7];
 }
 
+/** Samples of an access unit: FAAD2 leaves the first one out, which makes up for the delay of most encoders. */
+const UNIT_SAMPLES = 1024;
+
 /**
- * Never decodes.
+ * Never decodes. Without an edit list the first unit is left out, as the command line's decoder does.
  *
  * @throws {BrowserDecodes} always.
  */
 export function decoder(options: { readonly asc: Uint8Array; readonly gapless?: Gapless }): never {
-  throw new BrowserDecodes(rateOf(options.asc) ?? 48000, options.gapless ?? null);
+  throw new BrowserDecodes(rateOf(options.asc) ?? 48000, options.gapless ?? { start: UNIT_SAMPLES });
 }

@@ -249,6 +249,8 @@ export class ListenView {
     this.#clip = { samples, sampleRateHz, ...(source && { source }) };
     this.#name = name;
     this.#picture = this.#timeline = undefined;
+    delete byId("clip").dataset["answered"];
+    delete byId("clip").dataset["drawn"];
     byId("clip").hidden = false;
     byId("clip-title").textContent = name;
     byId("clip-facts").textContent = `${seconds.toFixed(1)} s at ${clip.sampleRateHz.toLocaleString("en")} Hz`;
@@ -270,6 +272,7 @@ export class ListenView {
       const cards = answers.map((answer, i) => answerCard(answer, summaries[i]!, ids.length > 1));
       byId("answers").replaceChildren(...cards);
       byId("answers").dataset["answers"] = JSON.stringify(answers);
+      byId("clip").dataset["answered"] = this.#name;
       performance.mark("serlab-answered");
       announce(answers.map((answer, i) => spoken(answer, ids.length > 1 ? summaries[i]!.name : "")).join(" "));
       if (isNew) {

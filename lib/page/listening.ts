@@ -32,8 +32,8 @@ export async function decodeFile(bytes: Uint8Array, file: string): Promise<Decod
       return {
         kind: "browser",
         sampleRateHz,
-        start: stretch?.start ?? 0,
-        length: stretch?.duration ?? null,
+        start: stretch.start,
+        length: stretch.duration ?? null,
         source: { container: isMp4 ? "m4a" : "aac", bytes: bytes.length },
       };
     }

@@ -6,9 +6,16 @@
 
 /// <reference lib="dom" />
 
-import { classColor, colorAt, MAGMA } from "../figures/color.ts";
+import { classColor, colorAt } from "../figures/color.ts";
+import type { ColorScale } from "../figures/types.ts";
 import { fitCanvas, styleOf } from "./dom.ts";
 import type { Clip, SpectrogramPicture, Timeline } from "./protocol.ts";
+
+/** From the ground of the page through its own colour to ink (light) or light (dark); brightness is monotone in both. */
+const SPECTROGRAM: Readonly<Record<"light" | "dark", ColorScale>> = {
+  light: [[0, "#faf8f2"], [0.25, "#dbe8e6"], [0.55, "#7fb0b5"], [0.8, "#2b6b77"], [1, "#0c2830"]],
+  dark: [[0, "#181b20"], [0.25, "#1d3a42"], [0.55, "#33808d"], [0.8, "#8ccad2"], [1, "#f6f4e6"]],
+};
 
 const isDark = (): boolean => matchMedia("(prefers-color-scheme: dark)").matches;
 
@@ -74,10 +81,10 @@ function label(
 export function drawSpectrogram(canvas: HTMLCanvasElement, picture: SpectrogramPicture): void {
   const { context, width, height } = fitCanvas(canvas);
   const { columns, rows, levels, ticks } = picture;
-  const dark = isDark();
+  const dark = isDark(), scale = SPECTROGRAM[dark ? "dark" : "light"];
   const colors = Uint8Array.from({ length: 3 * 256 }, (_, i) => {
     const level = Math.floor(i / 3) / 255;
-    return colorAt(MAGMA, dark ? level * 0.96 + 0.02 : 1 - level * 0.92)[i % 3]!;
+    return colorAt(scale, level)[i % 3]!;
   });
   const image = new ImageData(columns, rows);
   for (let row = 0; row < rows; row++) {
@@ -179,7 +186,7 @@ export interface Curve {
 /** Draws the classroom's curves. */
 export function drawCurves(canvas: HTMLCanvasElement, curves: readonly Curve[], epochs: number, chance: number): void {
   const { context, width, height } = fitCanvas(canvas);
-  const left = 40, right = width - 12, top = 12, bottom = height - 26;
+  const left = 48, right = width - 12, top = 12, bottom = height - 26;
   const x = (epoch: number): number => left + (epoch - 1) / Math.max(1, epochs - 1) * (right - left);
   const y = (share: number): number => bottom - share * (bottom - top);
   const ink = styleOf("--muted");

@@ -24,7 +24,7 @@ function strip({ accuracy, interval, claim }: ResultRow): SVGSVGElement {
   const x = (share: number): number => 2 + 136 * share;
   return svg(
     "svg",
-    { class: "strip", viewBox: "0 0 140 20", width: 140, height: 20, "aria-hidden": "true" },
+    { class: "strip", viewBox: "0 0 140 20", width: 126, height: 20, "aria-hidden": "true" },
     svg("line", { class: "strip-axis", x1: 2, x2: 138, y1: 10, y2: 10 }),
     interval && svg("line", { class: "strip-interval", x1: x(interval[0]), x2: x(interval[1]), y1: 10, y2: 10 }),
     claim && svg("path", {
@@ -175,7 +175,9 @@ export class ResultsView {
     }
     const chosen = byId<HTMLSelectElement>("filter-study").value;
     byId("results-notes").replaceChildren(
-      ...this.#table.studies.filter(({ id }) => !chosen || id === chosen).map(({ id, title, source, flaw, why }) =>
+      ...this.#table.studies.filter(({ id, why }) => why && (!chosen || id === chosen)).map((
+        { id, title, source, flaw, why },
+      ) =>
         el(
           "article",
           { class: "note" },

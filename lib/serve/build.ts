@@ -69,7 +69,12 @@ const pageModules: esbuild.Plugin = {
       () => ({ path: "tfjs", namespace: "serlab", sideEffects: true }),
     );
     build.onLoad({ filter: /^tfjs$/, namespace: "serlab" }, () => ({
-      contents: 'export * from "@tensorflow/tfjs-core"; export * from "@tensorflow/tfjs-layers";',
+      contents: [
+        'import "@tensorflow/tfjs-core/dist/register_all_gradients";',
+        'import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops";',
+        'export * from "@tensorflow/tfjs-core";',
+        'export * from "@tensorflow/tfjs-layers";',
+      ].join("\n"),
       resolveDir: tfjsFolder(),
     }));
     build.onResolve({ filter: /^@audio\/decode-aac$/ }, () => ({ path: join(pageFolder, "aac.ts") }));
@@ -179,6 +184,8 @@ export interface BuildOptions {
   readonly out: string;
   /** Makes the table of results. */
   readonly results: () => ResultsTable;
+  /** How hard Brotli tries, 0 to 11; default 11. */
+  readonly quality?: number;
 }
 
 /**
@@ -188,7 +195,7 @@ export interface BuildOptions {
  * @throws {WriteError} when a file cannot be written.
  * @throws {FormatError} when a module cannot be bundled.
  */
-export async function buildApp({ out, results }: BuildOptions): Promise<BuiltApp> {
+export async function buildApp({ out, results, quality = 11 }: BuildOptions): Promise<BuiltApp> {
   let bundled: Awaited<ReturnType<typeof bundleModules>>;
   try {
     bundled = await bundleModules();
@@ -224,11 +231,11 @@ export async function buildApp({ out, results }: BuildOptions): Promise<BuiltApp
     html: readFileSync(join(pageFolder, "index.html"), "utf8"),
     serviceWorker: entries.get("sw")!,
   };
-  writeApp(out, files, app);
+  writeApp(out, files, app, quality);
   return app;
 }
 
-function writeApp(out: string, files: ReadonlyMap<string, Uint8Array>, app: BuiltApp): void {
+function writeApp(out: string, files: ReadonlyMap<string, Uint8Array>, app: BuiltApp, quality: number): void {
   const keep = new Set(["app.json"]);
   for (const [path, bytes] of files) {
     for (const ending of ["", ".br", ".gz"]) keep.add(path + ending);
@@ -239,7 +246,7 @@ function writeApp(out: string, files: ReadonlyMap<string, Uint8Array>, app: Buil
       continue;
     }
     mkdirSync(dirname(target), { recursive: true });
-    const { br, gz } = compressed(path, bytes);
+    const { br, gz } = compressed(path, bytes, quality);
     writeFileAtomic(target, bytes);
     if (br) writeFileAtomic(`${target}.br`, br);
     if (gz) writeFileAtomic(`${target}.gz`, gz);
