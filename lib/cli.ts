@@ -83,6 +83,8 @@ function program(): Command {
     .option("--out <dir>", "where run records and bundles go", "results")
     .option("--allow-incomplete", "go on when recordings are missing (recorded)")
     .option("--fresh", "run again what is already there")
+    .option("--mlflow <url>", "log runs to an MLflow server, such as http://127.0.0.1:5000")
+    .option("--tensorboard <dir>", "log runs as TensorBoard's event files")
     .addOption(backend())
     .action(async (id, options) => (await import("./commands/study.ts")).studyCommand(id, options));
 
@@ -118,6 +120,8 @@ function program(): Command {
     .option("--seed <n>", "seed of the split and of what is drawn", (text) => Number(text), 0)
     .option("--time-limit <seconds>", "a trial that takes longer fails", (text) => Number(text), 3600)
     .option("--redis <url>", "give the trials to a queue that `worker` takes from, on any machine")
+    .option("--mlflow <url>", "log trials to an MLflow server, such as http://127.0.0.1:5000")
+    .option("--tensorboard <dir>", "log trials as TensorBoard's event files")
     .option("--unseal", "test what was chosen, once, beside the study's own configuration")
     .option("--corpora <dir>", "folder with the corpora, at any depth", "data")
     .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share)

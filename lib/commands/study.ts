@@ -10,6 +10,7 @@ import { findStudy } from "../../experiments/mod.ts";
 import type { BackendName } from "../engine/tf.ts";
 import { UsageError } from "../errors.ts";
 import { ensureWritable, writeFileAtomic } from "../io.ts";
+import { type LoggedRun, openLoggers } from "../search/logging/mod.ts";
 import { applies, type ProtocolName, RUNGS, type Study, type Variant } from "../study/declare.ts";
 import { findProtocol, findVariant, prepare, runFolds, type RunOptions, runStudy, splitCsv } from "../study/run.ts";
 import { commandEngine } from "./engine.ts";
@@ -47,6 +48,10 @@ export interface StudyOptions {
   readonly cache?: boolean;
   /** The backend that must be used. */
   readonly backend?: BackendName;
+  /** Address of an MLflow server that runs are logged to. */
+  readonly mlflow?: string;
+  /** Folder that runs are logged to as TensorBoard's event files. */
+  readonly tensorboard?: string;
 }
 
 /** An abort signal that Ctrl-C sets; a second Ctrl-C ends the process at once. */
@@ -112,6 +117,8 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
     return;
   }
   ensureWritable(options.out);
+  const { mlflow, tensorboard } = options;
+  const logger = openLoggers({ mlflow, tensorboard, onNotice: (line) => bar.line(line) });
   const engine = await commandEngine(options.backend);
   const signal = interruptSignal();
   const { fraction, allowIncomplete, epochs, fresh, out, weights } = options;
@@ -137,6 +144,21 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
           // The honest model is the one to predict with; `bundle` makes others.
           const bundled = study.protocols["clean"] ? "clean" : "as-published";
           const isBundled = seed === 0 && protocol === bundled && variant.group === undefined;
+          let logged: LoggedRun | undefined;
+          // A run that was there already is not logged again.
+          const log = (): LoggedRun =>
+            logged ??= logger.start({
+              experiment: `${id}-${protocol}`,
+              name: `${name}-s${seed}`,
+              params: {
+                variant: name,
+                seed,
+                optimizer: { ...variant.optimizer },
+                ...variant.plan,
+                epochs: epochs ?? variant.plan.epochs,
+              },
+              tags: { study: id, protocol, backend: engine.backend, engine: engine.version },
+            });
           const run: RunOptions = {
             variant: name,
             protocol,
@@ -153,8 +175,11 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
               notices.add(line);
             },
             onFeatures: (at, all) => bar.update(at, all, `${what}, features`),
-            onEpoch: (log, fold) =>
-              bar.update(done, total, `${what}, ${fold.name} ${fold.index + 1}/${fold.count}, epoch ${log.epoch}`),
+            onEpoch: ({ epoch, ...values }, fold) => {
+              bar.update(done, total, `${what}, ${fold.name} ${fold.index + 1}/${fold.count}, epoch ${epoch}`);
+              const names = Object.entries(values).map(([metric, value]) => [`fold${fold.index}/${metric}`, value]);
+              log().metrics(epoch, Object.fromEntries(names));
+            },
           };
           try {
             if (options.fold !== undefined) {
@@ -167,12 +192,17 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
             }
             const { record, kept } = await runStudy(prepared, run);
             const { accuracy, uar, n } = record.metrics;
+            if (!kept) {
+              log().metrics(0, { accuracy, uar, n, trainSeconds: record.seconds.train });
+              log().end("done");
+            }
             bar.line(
               `${what}: accuracy ${(100 * accuracy).toFixed(2)} %, UAR ${(100 * uar).toFixed(2)} %, n ${n}${
                 kept ? " (was there)" : `, ${record.seconds.train.toFixed(0)} s`
               }`,
             );
           } catch (error) {
+            logged?.end("failed", signal.aborted ? "interrupted" : (error as Error).message);
             // Without weights the other variants can still be run.
             if (!(error instanceof UsageError) || !variant.pretrained || options.variant === name) throw error;
             bar.line(`${what}: not run. ${error.message}`);
@@ -188,6 +218,7 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
     return;
   } finally {
     bar.end();
+    await logger.close();
   }
   if (done === 0) throw new UsageError(`Study ${id} has nothing to run.`);
 }

@@ -13,6 +13,7 @@ import { UsageError } from "../errors.ts";
 import { ensureWritable } from "../io.ts";
 import type { Search } from "../search/declare.ts";
 import { localExecutor } from "../search/local.ts";
+import { openLoggers, trialLog } from "../search/logging/mod.ts";
 import { methodName } from "../search/methods.ts";
 import { optimism } from "../search/optimism.ts";
 import { configurationText, restrict } from "../search/space.ts";
@@ -76,6 +77,10 @@ export interface SweepCommandOptions {
   readonly json?: boolean;
   /** Keep features on disk. */
   readonly cache?: boolean;
+  /** Address of an MLflow server that trials are logged to. */
+  readonly mlflow?: string;
+  /** Folder that trials are logged to as TensorBoard's event files. */
+  readonly tensorboard?: string;
 }
 
 /** `rate=0.001,0.005` as values by name. */
@@ -169,6 +174,8 @@ export async function sweepCommand(id: string, options: SweepCommandOptions): Pr
     if (!lines.has(text)) table.line(text);
     lines.add(text);
   };
+  const { mlflow, tensorboard } = options;
+  const logger = openLoggers({ mlflow, tensorboard, onNotice: line });
   const signal = interruptSignal();
   const prepared: Prepared | null = await dataOf(search, options, line);
   const { allowIncomplete, cache = true, corpora, weights } = options;
@@ -188,6 +195,7 @@ export async function sweepCommand(id: string, options: SweepCommandOptions): Pr
       console.log(options.json ? JSON.stringify(unsealed) : unsealedText(unsealed));
       return;
     }
+    const log = trialLog(logger, `${id}-${method}-${protocol}`);
     const sweep = await runSweep({
       ...request,
       space,
@@ -196,7 +204,16 @@ export async function sweepCommand(id: string, options: SweepCommandOptions): Pr
       seed: options.seed,
       threads: options.threads,
       timeLimitSec: options.timeLimit,
-    }, { executor, signal, fresh: options.fresh, onProgress: (progress) => table.update(progress) });
+    }, {
+      executor,
+      signal,
+      fresh: options.fresh,
+      onProgress: (progress) => {
+        table.update(progress);
+        log.saw(progress.trial);
+      },
+    });
+    log.end(sweep.trials);
     table.end();
     if (options.json) console.log(JSON.stringify(summaryOf(sweep)));
     else for (const text of summaryText(sweep)) console.log(text);
@@ -208,6 +225,7 @@ export async function sweepCommand(id: string, options: SweepCommandOptions): Pr
   } finally {
     table.end();
     await executor.close();
+    await logger.close();
   }
 }
 

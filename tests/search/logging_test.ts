@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../lib/errors.ts";
-import { mlflowLogger, openLoggers, tensorboardLogger } from "../../lib/search/logging/mod.ts";
+import { mlflowLogger, openLoggers, tensorboardLogger, trialLog } from "../../lib/search/logging/mod.ts";
 import {
   encodeEvent,
   encodeRecord,
@@ -13,6 +13,9 @@ import {
   sessionEnd,
   sessionStart,
 } from "../../lib/search/logging/tensorboard.ts";
+
+import type { TrialRecord } from "../../lib/search/types.ts";
+import { serlab } from "../commands/run_cli.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -249,6 +252,91 @@ Deno.test("an address that is none is refused at once", () => {
       return !error.message.includes("secret");
     });
   }
+});
+
+Deno.test("a sweep logs each trial once, when nothing can change it any more, and ends well without its server", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "serlab-log-"));
+  try {
+    const args = ["sweep", "hill", "--method", "halving", "--trials", "9", "--out", join(dir, "out")];
+    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+    const { port } = listener.addr as Deno.NetAddr;
+    listener.close();
+    const logs = ["--tensorboard", join(dir, "log"), "--mlflow", `http://127.0.0.1:${port}`];
+    const { code, err } = await serlab([...args, ...logs]);
+    assert.equal(code, 0, err);
+    assert.equal(err.split("\n").filter((line) => line.startsWith("MLflow: http://127.0.0.1")).length, 1, err);
+    const folder = join(dir, "log", "hill-halving-function");
+    const runs = readdirSync(folder).sort();
+    const trials = readdirSync(join(dir, "out", "sweeps", "hill-halving-function", "trials")).sort();
+    assert.deepEqual(runs.map((hash) => `${hash}.json`), trials.filter((name) => name.endsWith(".json")));
+    assert.equal(runs.length, 9);
+    for (const run of runs) assert.equal(readdirSync(join(folder, run)).length, 1);
+    // The same command has nothing to do, and nothing to log.
+    assert.equal((await serlab([...args, ...logs.slice(0, 2)])).code, 0);
+    for (const run of runs) assert.equal(readdirSync(join(folder, run)).length, 1);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+Deno.test("what a logger is told of a trial are its configuration, its curves, its scores and its end", () => {
+  const told: unknown[] = [];
+  const log = trialLog({
+    start: (run) => {
+      told.push(run);
+      return {
+        metrics: (step, values) => told.push([step, values]),
+        artifact: (name) => told.push(name),
+        end: (status, reason) => told.push([status, reason]),
+      };
+    },
+    close: () => Promise.resolve(),
+  }, "hill-halving-none");
+  const trial: TrialRecord = {
+    format: "serlab-trial",
+    version: 1,
+    hash: "abc",
+    status: "waiting",
+    role: "candidate",
+    number: 0,
+    study: "hill",
+    variant: "function",
+    protocol: "none",
+    fold: 2,
+    config: { rate: 0.1 },
+    score: 0.5,
+    metric: "uar",
+    seed: 7,
+    threads: 1,
+    epochs: 3,
+    rungs: [{ epochs: 3, score: 0.5, seconds: 1 }],
+    seconds: 1,
+    reason: null,
+    history: [{ epoch: 1, loss: 2, valLoss: null }, { epoch: 3, loss: 1 }],
+    predictions: null,
+    worker: "w",
+    engine: "wasm",
+    peakMemoryMb: 1,
+  };
+  log.saw(trial);
+  assert.deepEqual(told, []);
+  const last: TrialRecord = { ...trial, status: "pruned", reason: "rank 2 of 3" };
+  log.end([last, { ...last, hash: "of an earlier run" }]);
+  log.end([last]);
+  assert.deepEqual(told, [
+    {
+      experiment: "hill-halving-none",
+      name: "abc",
+      params: { rate: 0.1, fold: 2, seed: 7, threads: 1 },
+      tags: { study: "hill", variant: "function", protocol: "none", role: "candidate", engine: "wasm", worker: "w" },
+    },
+    [1, { loss: 2 }],
+    [3, { loss: 1 }],
+    [3, { score_uar: 0.5 }],
+    [0, { seconds: 1 }],
+    "trial.json",
+    ["pruned", "rank 2 of 3"],
+  ]);
 });
 
 const real = Deno.env.get("MLFLOW_TRACKING_URI") ?? "";

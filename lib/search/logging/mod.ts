@@ -10,6 +10,7 @@ import type { LoggedRun, LoggerOptions, RunLogger } from "./types.ts";
 
 export type { LoggedRun, LoggedValue, LoggerOptions, RunEnd, RunLogger, RunStart } from "./types.ts";
 export { mlflowLogger, type MlflowOptions } from "./mlflow.ts";
+export { type TrialLog, trialLog } from "./sweep.ts";
 export { tensorboardLogger } from "./tensorboard.ts";
 
 /** Where runs are logged to. */

@@ -6,7 +6,7 @@
  */
 
 /** A setting as loggers take it; lists and objects are written as JSON. */
-export type LoggedValue = string | number | boolean | null | readonly unknown[] | { readonly [name: string]: unknown };
+export type LoggedValue = string | number | boolean | null | object;
 
 /** What is known of a run when it begins. */
 export interface RunStart {
