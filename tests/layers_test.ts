@@ -29,6 +29,8 @@ const LAYERS: readonly (readonly string[])[] = [
     "lib/predict_pool.ts",
     "lib/predict_worker.ts",
   ],
+  ["lib/page"],
+  ["lib/serve"],
   ["lib/notebook"],
   ["lib/study"],
   ["lib/search"],
@@ -38,6 +40,10 @@ const LAYERS: readonly (readonly string[])[] = [
 
 // A bundle predicts in the browser: what predict.ts needs may import nothing of Deno or Node.
 const BROWSER_ENTRIES = [
+  "lib/page/app.ts",
+  "lib/page/worker.ts",
+  "lib/page/worklet.ts",
+  "lib/page/sw.ts",
   "lib/predict.ts",
   "lib/figures/mod.ts",
   "lib/audio/mod.ts",

@@ -127,8 +127,9 @@ function readBody(request: IncomingMessage, most: number): Promise<Uint8Array<Ar
       parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
       resolve(all);
     });
-    request.on("error", reject);
-    request.on("close", () => reject(new Refusal(400, "aborted", "The request ended before its body.")));
+    for (const event of ["error", "close"]) {
+      request.on(event, () => reject(new Refusal(400, "aborted", "The request ended before its body.")));
+    }
   });
 }
 

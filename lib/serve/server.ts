@@ -55,6 +55,8 @@ export interface RunningServer {
   readonly url: string;
   /** The port it listens on. */
   readonly port: number;
+  /** How many connections are open. */
+  connections(): Promise<number>;
   /** Ends it: no new connections, open ones are closed. */
   close(): Promise<void>;
 }
@@ -138,10 +140,10 @@ function handle(request: IncomingMessage, response: ServerResponse, { site, api 
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const server: Server = createServer({
-    headersTimeout: limits.headersMs,
+    headersTimeout: Math.min(limits.headersMs, limits.requestMs),
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: Math.min(1000, limits.headersMs / 4),
+    connectionsCheckingInterval: Math.min(1000, limits.headersMs / 4, limits.requestMs / 4),
     maxHeaderSize: 16_384,
   }, (request, response) => {
     response.on("error", () => {}); // a client that went away
@@ -181,6 +183,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${port}/`,
     port,
+    connections: () =>
+      new Promise((resolve, reject) => server.getConnections((error, count) => error ? reject(error) : resolve(count))),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
