@@ -7,6 +7,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 import { UsageError } from "../errors.ts";
+import { withUndo } from "../interruption.ts";
 
 /** The parts of tf.js's layers that are not in its public types. */
 interface LayerParts {
@@ -32,12 +33,10 @@ export function classesOf(model: tf.LayersModel): number {
 export function logitsOf(model: tf.LayersModel, x: tf.Tensor, training: boolean): tf.Tensor2D {
   const last = model.layers.at(-1) as unknown as LayerParts;
   const softmax = last.activation!;
-  last.activation = LINEAR;
-  try {
+  return withUndo(() => last.activation = softmax, () => {
+    last.activation = LINEAR;
     return model.apply(x, { training }) as tf.Tensor2D;
-  } finally {
-    last.activation = softmax;
-  }
+  });
 }
 
 /** Cross-entropy of each row `[n]` between targets and logits `[n, classes]`. */

@@ -11,6 +11,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { streamSeed } from "../random.ts";
 import { attributesFor, DT, nativeBackend } from "./compiled/binding.ts";
+import { withUndo } from "../interruption.ts";
 
 /** The parts of tf.js's layers that are not in its public types. */
 interface RandomLayer {
@@ -131,7 +132,7 @@ export class RandomLayers {
   during<T>(step: number | tf.Scalar, f: () => T): T {
     const random = (name: string): LayerRandom => new LayerRandom(this.#seed, name, step);
     const undo: (() => void)[] = [];
-    try {
+    return withUndo(() => undo.splice(0).forEach((put) => put()), () => {
       for (const layer of this.#layers) {
         const source = random(layer.name), draw = KINDS[layer.getClassName()]!;
         layer.call = (inputs: tf.Tensor | tf.Tensor[], kwargs?: { training?: boolean }): tf.Tensor => {
@@ -147,8 +148,6 @@ export class RandomLayers {
         undo.push(() => cell.dropoutFunc = before);
       }
       return f();
-    } finally {
-      undo.forEach((put) => put());
-    }
+    });
   }
 }

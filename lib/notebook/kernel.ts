@@ -278,6 +278,10 @@ async function main(file: string): Promise<void> {
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => child!.kill(signal));
   process.on("SIGINT", () => {}); // a terminal's Ctrl-C is meant for Jupyter
 
+  // Whoever started us may be killed without a word; nobody could reach this kernel then.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child!.kill("SIGKILL"), 1000).unref();
+
   const alive = (): boolean => code === null;
   const ready = connectTo(shell, ip, alive).then((socket) => prepareKernel(socket, key));
   const upstream = (port: number) => async (): Promise<Socket> => {

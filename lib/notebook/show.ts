@@ -40,9 +40,11 @@ export function show(figure: Figure): Displayable {
  * @param figures One page with all of them, in order.
  */
 export async function plot(...figures: readonly Figure[]): Promise<void> {
-  const before = process.noDeprecation;
+  // Deno's own types of Node lack the property.
+  const node = process as { noDeprecation?: boolean };
+  const before = node.noDeprecation;
   // A package that it loads uses Node's old punycode, which nobody here can change.
-  process.noDeprecation = true;
+  node.noDeprecation = true;
   try {
     const nodeplotlib = await import("nodeplotlib");
     for (const figure of figures) {
@@ -51,6 +53,6 @@ export async function plot(...figures: readonly Figure[]): Promise<void> {
       nodeplotlib.plot(data, layout);
     }
   } finally {
-    process.noDeprecation = before ?? false;
+    node.noDeprecation = before ?? false;
   }
 }
