@@ -49,4 +49,10 @@ export {
   learningCurveFigure,
   type LearningCurveFigureOptions,
 } from "./evaluation.ts";
+export {
+  type ParallelAxis,
+  parallelCoordinatesFigure,
+  type ParallelCoordinatesOptions,
+  type ParallelLine,
+} from "./search.ts";
 export { type RenderOptions, renderSvg } from "./svg.ts";

@@ -19,7 +19,16 @@ import {
   type StudyCells,
 } from "./figures.ts";
 import { findRunRecords, verifyRunRecord } from "./record.ts";
-import { ablationSection, corporaSection, ladderSection, ladderSvg, listenersSection } from "./sections.ts";
+import {
+  ablationSection,
+  corporaSection,
+  ladderSection,
+  ladderSvg,
+  listenersSection,
+  sweepFigureName,
+  sweepSection,
+  type SweepText,
+} from "./sections.ts";
 import { type Cell, type CheckedRecord, compareCells, protocolOf, studyCells, type StudyText } from "./summary.ts";
 import { kindText, percent, plural, range, spread, table } from "./text.ts";
 
@@ -272,12 +281,14 @@ function provenance(cells: readonly Cell[]): string[] {
  * @param checked All records with their predictions.
  * @param studies What the report says of each study, in the order of the report; a study with records but no text gets
  * its tables only.
+ * @param sweeps Hyper-parameter searches.
  */
 export function renderReport(
   checked: readonly CheckedRecord[],
   studies: readonly StudyText[],
+  sweeps: readonly SweepText[] = [],
 ): ReadonlyMap<string, string> {
-  const ids = [...new Set(checked.map(({ record }) => record.study))].sort();
+  const ids = [...new Set([...checked.map(({ record }) => record.study), ...sweeps.map(({ study }) => study)])].sort();
   const parts: StudyCells[] = ids.map((id) => {
     const study = studies.find((each) => each.id === id);
     return { id, study, cells: studyCells(checked.filter(({ record }) => record.study === id), study) };
@@ -312,21 +323,27 @@ export function renderReport(
     const ladderFile = ladder === null ? null : `figures/${id}-ladder.svg`;
     if (ladderFile !== null) files.set(ladderFile, ladder!);
     lines.push(`## Study ${id}${study === undefined ? "" : `: ${study.title}`}`, "", ...card(part));
-    lines.push(...(study === undefined ? [] : [""]), "### Variants and protocols", "", ...overview(cells), "");
+    lines.push(...(study === undefined ? [] : [""]));
+    if (cells.length > 0) lines.push("### Variants and protocols", "", ...overview(cells), "");
     if (pairs.length > 0) lines.push("Variants side by side, scores averaged over seeds:", "", ...pairs, "");
     lines.push(
       ...ladderSection(study, cells, ladderFile),
       ...ablationSection(study, cells),
       ...corporaSection(cells),
       ...listenersSection(cells),
+      ...sweepSection(sweeps.filter(({ study }) => study === id)),
     );
-    lines.push("Made with:", "", ...provenance(cells), "", ...(main.length > 0 ? ["### Classes", ""] : []));
+    if (cells.length > 0) lines.push("Made with:", "", ...provenance(cells), "");
+    lines.push(...(main.length > 0 ? ["### Classes", ""] : []));
     for (const cell of main) {
       files.set(`figures/${cellFigureName(id, cell, "confusion")}`, cellConfusionSvg(id, cell));
       const learning = cellLearningSvg(id, cell);
       if (learning !== null) files.set(`figures/${cellFigureName(id, cell, "learning")}`, learning);
       lines.push(...classes(id, cell, learning !== null));
     }
+  }
+  for (const { name, figures } of sweeps) {
+    for (const [what, svg] of figures) files.set(`figures/${sweepFigureName(name, what)}`, svg);
   }
   files.set("README.md", `${lines.join("\n").trimEnd()}\n`);
   return files;
@@ -342,7 +359,7 @@ function stale(resultsDir: string, files: ReadonlyMap<string, string>): string[]
   const folder = join(resultsDir, "figures");
   if (!existsSync(folder)) return [];
   return readdirSync(folder).sort().map((name) => `figures/${name}`).filter((name) =>
-    /(-(confusion|learning|ladder)|\/forest)\.svg$/.test(name) && !files.has(name)
+    /(-(confusion|learning|ladder|parallel|importance|interaction)|\/forest)\.svg$/.test(name) && !files.has(name)
   );
 }
 
@@ -351,12 +368,17 @@ function stale(resultsDir: string, files: ReadonlyMap<string, string>): string[]
  *
  * @param resultsDir The folder of all results.
  * @param studies What the report says of each study.
+ * @param sweeps Its hyper-parameter searches (`sweepTexts` of lib/search).
  * @returns Paths of the files, relative to the folder, sorted.
  * @throws {FormatError} when a record cannot be read or does not follow from its predictions; {WriteError} when a file
  * cannot be written.
  */
-export function writeReport(resultsDir: string, studies: readonly StudyText[]): string[] {
-  const files = renderReport(readChecked(resultsDir), studies);
+export function writeReport(
+  resultsDir: string,
+  studies: readonly StudyText[],
+  sweeps: readonly SweepText[] = [],
+): string[] {
+  const files = renderReport(readChecked(resultsDir), studies, sweeps);
   for (const [name, content] of files) writeFileAtomic(join(resultsDir, name), content);
   for (const name of stale(resultsDir, files)) rmSync(join(resultsDir, name));
   return [...files.keys()].sort();
@@ -368,8 +390,12 @@ export function writeReport(resultsDir: string, studies: readonly StudyText[]): 
  *
  * @throws {FormatError} when a record cannot be read or does not follow from its predictions.
  */
-export function staleReport(resultsDir: string, studies: readonly StudyText[]): string[] {
-  const files = renderReport(readChecked(resultsDir), studies);
+export function staleReport(
+  resultsDir: string,
+  studies: readonly StudyText[],
+  sweeps: readonly SweepText[] = [],
+): string[] {
+  const files = renderReport(readChecked(resultsDir), studies, sweeps);
   const differing = [...files].filter(([name, content]) => {
     const path = join(resultsDir, name);
     return !existsSync(path) || readFileSync(path, "utf8") !== content;

@@ -7,11 +7,18 @@
 import { forestFigure, renderSvg } from "../figures/mod.ts";
 import { type Predictions, restrictPredictions } from "../training/evaluate.ts";
 import { formatFixed } from "../training/metrics.ts";
-import { clipIntervals, meanSd, type ScoreIntervals, speakerIntervals } from "../training/statistics.ts";
+import {
+  clipIntervals,
+  type Interval,
+  type IntervalKind,
+  meanSd,
+  type ScoreIntervals,
+  speakerIntervals,
+} from "../training/statistics.ts";
 import { scores } from "../training/metrics.ts";
 import { confusionMatrix } from "../training/metrics.ts";
 import { type Cell, protocolOf, RUNG_ORDER, type StudyText } from "./summary.ts";
-import { kindText, percent, range, spread, table } from "./text.ts";
+import { kindText, percent, plural, range, spread, table } from "./text.ts";
 
 /** The ladder's picture of a study; null where fewer than two of its cells are there. */
 export function ladderSvg(id: string, cells: readonly Cell[]): string | null {
@@ -257,4 +264,197 @@ export function ablationSection(study: StudyText | undefined, cells: readonly Ce
     ...table(["protocol", "choice", "mean", "sd", "pairs from … to", "pairs", "measured on"], rows, 0),
     "",
   ];
+}
+
+/** Scores of sealed rows, as the report needs them. */
+export interface TestedText {
+  /** Rows. */
+  readonly n: number;
+  /** Speakers. */
+  readonly speakers: number;
+  /** Accuracy. */
+  readonly accuracy: number;
+  /** Its 95 % interval. */
+  readonly interval: { readonly kind: IntervalKind; readonly accuracy: Interval };
+}
+
+/** A hyper-parameter search, as the report needs it. */
+export interface SweepText {
+  /** Study. */
+  readonly study: string;
+  /** Name of the sweep. */
+  readonly name: string;
+  /** Method. */
+  readonly method: string;
+  /** Protocol. */
+  readonly protocol: string;
+  /** Variant that was changed. */
+  readonly variant: string;
+  /** One sentence. */
+  readonly describe: string;
+  /** Score. */
+  readonly metric: string;
+  /** What was scored. */
+  readonly scoredOn: string;
+  /** Most epochs of a trial. */
+  readonly epochs: number;
+  /** Share of the recordings. */
+  readonly fraction: number;
+  /** Threads of a trial. */
+  readonly threads: number;
+  /** Different configurations that were looked at. */
+  readonly configurations: number;
+  /** Trials by how they ended. */
+  readonly counts: { readonly done: number; readonly pruned: number; readonly failed: number; readonly open: number };
+  /** Whether nothing is open. */
+  readonly ended: boolean;
+  /** Hours of all trials. */
+  readonly hours: number;
+  /** Outer folds. */
+  readonly folds: readonly {
+    readonly name: string;
+    readonly scored: number;
+    readonly speakers: number;
+    readonly best: number | null;
+    readonly config: string;
+    readonly corrected: number | null;
+    readonly interval: Interval | null;
+    readonly units: string;
+    readonly baseline: number | null;
+  }[];
+  /** Means over the folds; null when it cannot be estimated. */
+  readonly optimism: { readonly maximum: number; readonly corrected: number; readonly optimism: number } | null;
+  /** What failed, and why. */
+  readonly failures: readonly string[];
+  /** What mattered most, in words. */
+  readonly important: string | null;
+  /** A published search like it. */
+  readonly published:
+    | {
+      readonly maximum: number;
+      readonly configurations: number;
+      readonly n: number;
+      readonly resampled: number;
+      readonly aboveNear: number;
+      readonly near: number;
+      readonly source: string;
+      readonly note: string;
+      readonly together: { readonly correlation: number; readonly optimism: number } | null;
+    }
+    | null;
+  /** The look at the test rows. */
+  readonly unsealed:
+    | {
+      readonly looked: number;
+      readonly chosen: TestedText;
+      readonly baseline: TestedText;
+      readonly verdict: string;
+    }
+    | null;
+  /** Pictures by name: `parallel`, `importance`, `interaction`. */
+  readonly figures: ReadonlyMap<string, string>;
+}
+
+/** File of a sweep's picture. */
+export function sweepFigureName(name: string, what: string): string {
+  return `sweep-${name}-${what}.svg`;
+}
+
+/** A difference in points with its sign. */
+function pointsText(difference: number): string {
+  const text = formatFixed(100 * difference, 1);
+  return Number(text) > 0 ? `+${text}` : text.replace("-", "−");
+}
+
+const FIGURE_TEXT: Readonly<Record<string, string>> = {
+  parallel: "Parallel coordinates of the trials",
+  importance: "Share of the variance by parameter",
+  interaction: "Expected score over two parameters",
+};
+
+/** What tuning gained: the searches of a study. */
+export function sweepSection(sweeps: readonly SweepText[]): string[] {
+  if (sweeps.length === 0) return [];
+  const lines = [
+    "### Search",
+    "",
+    "The best of many scores promises too much. Beside it stands what the choice is worth on speakers (or recordings) that",
+    "did not make it: bootstrap bias-corrected (Tsamardinos et al. 2018), all trials resampled together. Test rows stay",
+    "sealed until the search has ended and are looked at once.",
+    "",
+  ];
+  for (const sweep of sweeps) {
+    const { configurations, counts, folds, published, unsealed } = sweep;
+    const several = folds.length > 1 ? ` in each of ${folds.length} folds` : "";
+    lines.push(
+      `#### ${sweep.method}, \`${sweep.protocol}\`, *${sweep.variant}*`,
+      "",
+      `${sweep.describe[0]!.toUpperCase()}${sweep.describe.slice(1)}: ${configurations} configurations${several}, ${
+        plural(sweep.epochs, "epoch")
+      } at most, ${plural(sweep.threads, "thread")} a trial, ${formatFixed(sweep.hours, 2)} hours in all${
+        sweep.fraction === 1 ? "" : `, on ${percent(sweep.fraction)} of the recordings`
+      }; ${counts.done} trained to the end, ${counts.pruned} pruned, ${counts.failed} failed${
+        counts.open > 0 ? `, **${counts.open} still open**` : ""
+      }. Scored on ${sweep.scoredOn}.`,
+      "",
+      ...table(
+        ["fold", "scored", "the study's own", `best ${sweep.metric}`, "worth on others (95 %)", "with"],
+        folds.map((fold) => [
+          fold.name,
+          `${fold.scored} rows of ${plural(fold.speakers, "speaker")}`,
+          fold.baseline === null ? "–" : percent(fold.baseline),
+          fold.best === null ? "–" : percent(fold.best),
+          fold.corrected === null
+            ? "cannot be estimated"
+            : `${percent(fold.corrected)} (${range(fold.interval!)}, ${fold.units})`,
+          fold.config,
+        ]),
+        0,
+      ),
+      "",
+    );
+    if (sweep.optimism !== null) {
+      const { maximum, corrected, optimism } = sweep.optimism;
+      lines.push(
+        `- **Optimism of the choice:** ${pointsText(optimism)} points (${percent(maximum)} chosen, worth ${
+          percent(corrected)
+        }${folds.length > 1 ? ", means over the folds" : ""}).`,
+      );
+    }
+    if (unsealed !== null) {
+      const said = ({ accuracy, interval, speakers }: TestedText): string =>
+        `${percent(accuracy)} (${range(interval.accuracy)}, ${kindText(interval.kind, speakers)})`;
+      lines.push(
+        `- **Unsealed after ${unsealed.looked} configurations:** chosen ${said(unsealed.chosen)}, the study's own ${
+          said(unsealed.baseline)
+        } on the same ${unsealed.chosen.n} test rows; ${unsealed.verdict}.`,
+      );
+    } else lines.push("- **The test rows are sealed.**");
+    if (sweep.important !== null) lines.push(`- **What mattered:** ${sweep.important}.`);
+    if (published !== null) {
+      const { together } = published;
+      lines.push(
+        `- **The published search:** ${percent(published.maximum, 2)} is the largest of ${published.configurations} ` +
+          `accuracies on ${published.n} validation rows (${published.source}); ${published.note}. Drawing its rows anew, ` +
+          `the best of ${published.configurations} lies ${
+            formatFixed(100 * published.resampled, 1)
+          } points above its own ` +
+          `share${
+            together === null
+              ? ""
+              : ` (${formatFixed(100 * together.optimism, 1)} if mistakes go together as they do here, ` +
+                `correlation ${formatFixed(together.correlation, 2)})`
+          }; ${published.near} configurations lie within two standard errors of the maximum, which is ${
+            formatFixed(100 * published.aboveNear, 1)
+          } points above their mean.`,
+      );
+    }
+    for (const failure of sweep.failures.slice(0, 5)) lines.push(`- Failed: ${failure}.`);
+    if (sweep.failures.length > 5) lines.push(`- … and ${sweep.failures.length - 5} more failed.`);
+    lines.push("");
+    for (const what of sweep.figures.keys()) {
+      lines.push(`![${FIGURE_TEXT[what] ?? what}, ${sweep.name}](figures/${sweepFigureName(sweep.name, what)})`, "");
+    }
+  }
+  return lines;
 }

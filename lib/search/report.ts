@@ -1,0 +1,107 @@
+/**
+ * What the report says of a sweep.
+ *
+ * @module
+ */
+
+import { renderSvg } from "../figures/mod.ts";
+import type { SweepText } from "../results/sections.ts";
+import { importanceFigure, interactionFigure, parallelCoordinates } from "./figures.ts";
+import { importance } from "./importance.ts";
+import { hitCorrelation, optimism, publishedOptimism } from "./optimism.ts";
+import { configurationText } from "./space.ts";
+import { chosenTrial, finalists, findSweeps, type Sweep, trialRows } from "./store.ts";
+import { configurationsLookedAt, hasEnded } from "./sweep.ts";
+
+/** Mean over the folds of how much the final configurations' mistakes go together. */
+function correlationOf(sweep: Sweep): number | null {
+  const known = sweep.definition.folds.flatMap((_, fold) => {
+    const rows = finalists(sweep, fold).map((each) => trialRows(sweep, each)).filter((each) => each !== null);
+    const own = rows.length < 2 ? null : hitCorrelation(rows);
+    return own === null ? [] : [own];
+  });
+  return known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length;
+}
+
+/** All that the report needs of a sweep, figures drawn. */
+export function sweepText(sweep: Sweep): SweepText {
+  const { definition, trials, unsealed } = sweep;
+  const { name, method, protocol, variant, describe, metric, published } = definition;
+  const bias = optimism(sweep), found = importance(sweep);
+  const counts = { done: 0, pruned: 0, failed: 0, open: 0 };
+  for (const { role, status } of trials) {
+    if (role === "candidate") counts[status === "waiting" || status === "running" ? "open" : status]++;
+  }
+  const correlation = published ? correlationOf(sweep) : null;
+  const figures = new Map<string, string>();
+  const isDrawn = trials.filter(({ role, score }) => role === "candidate" && score !== null).length >= 2;
+  if (isDrawn) figures.set("parallel", renderSvg(parallelCoordinates(sweep, { width: 900 })));
+  if (found !== null) {
+    figures.set("importance", renderSvg(importanceFigure(found)));
+    if ((found.pairs[0]?.share ?? 0) >= 0.02) figures.set("interaction", renderSvg(interactionFigure(found)));
+  }
+  const share = (value: number): string => `${(100 * value).toFixed(0)} %`;
+  return {
+    study: /^\d+/.exec(definition.study)?.[0] ?? definition.study,
+    name,
+    method,
+    protocol,
+    variant,
+    describe,
+    metric,
+    scoredOn: definition.scoredOn,
+    epochs: definition.epochs,
+    fraction: definition.fraction,
+    threads: definition.threads,
+    configurations: configurationsLookedAt(sweep),
+    counts,
+    ended: hasEnded(sweep),
+    hours: trials.reduce((sum, { seconds }) => sum + seconds, 0) / 3600,
+    folds: definition.folds.map((fold, index) => {
+      const best = chosenTrial(sweep, index), own = bias?.folds[index] ?? null;
+      const baseline = trials.find((each) => each.fold === index && each.role === "baseline");
+      return {
+        name: fold.name,
+        scored: fold.scored,
+        speakers: fold.speakers,
+        best: best?.score ?? null,
+        config: best === null ? "" : configurationText(best.config),
+        corrected: own?.corrected ?? null,
+        interval: own?.interval ?? null,
+        units: own === null ? "" : `${own.units} ${own.unit}s`,
+        baseline: baseline?.score ?? null,
+      };
+    }),
+    optimism: bias === null ? null : { maximum: bias.maximum, corrected: bias.corrected, optimism: bias.optimism },
+    failures: trials.filter(({ status }) => status === "failed").map(({ config, reason }) =>
+      `${configurationText(config) || "the study's own configuration"}: ${reason}`
+    ),
+    important: found === null
+      ? null
+      : `${found.parameters.slice(0, 3).map(({ name, share: part }) => `${name} ${share(part)}`).join(", ")}${
+        found.explained === null
+          ? ""
+          : ` (the forest explains ${share(Math.max(0, found.explained))} of the scores out of bag)`
+      }`,
+    published: published === undefined ? null : {
+      ...publishedOptimism(published.hits, published.n),
+      source: published.source,
+      note: published.note,
+      together: correlation === null
+        ? null
+        : { correlation, optimism: publishedOptimism(published.hits, published.n, { correlation }).resampled },
+    },
+    unsealed: unsealed === null || unsealed.chosen === null || unsealed.baseline === null ? null : {
+      looked: unsealed.looked,
+      chosen: unsealed.chosen,
+      baseline: unsealed.baseline,
+      verdict: unsealed.verdict ?? "",
+    },
+    figures,
+  };
+}
+
+/** What the report says of all sweeps of a folder of results. */
+export function sweepTexts(results: string): SweepText[] {
+  return findSweeps(results).map(sweepText);
+}
