@@ -143,7 +143,7 @@ export async function workerCommand(options: WorkerCommandOptions): Promise<void
         weights,
         allowIncomplete: true,
         cache,
-        checkpoints: join(options.checkpoints ?? temporary!, sweep),
+        checkpoints: join(options.checkpoints ?? temporary!, sweep.replaceAll(/[^\w-]/g, "_")),
       }),
     onNotice: line,
   });

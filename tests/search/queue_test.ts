@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Queue } from "bullmq";
 import { findSearch } from "../../experiments/searches.ts";
 import { workerArgs } from "../../lib/commands/sweep.ts";
 import { UsageError } from "../../lib/errors.ts";
@@ -14,6 +15,7 @@ import {
   needsOf,
   queueName,
   readBoard,
+  removeForgotten,
   storeOutcome,
   sweepKeys,
   type SweepNeeds,
@@ -440,6 +442,50 @@ redisTest("a server that stays away is given up, by coordinator and worker, in o
     );
   }
   await executor.close();
+});
+
+redisTest("a server whose memory is full is one line, for coordinator and worker", async (redis) => {
+  const connection = await connectRedis(redis.url, { onNotice: assert.fail });
+  await connection.redis.config("SET", "maxmemory", "1");
+  connection.close();
+  const executor = await executorFor(redis.url);
+  const isFull = (error: unknown): boolean =>
+    error instanceof QueueError && /^redis:\/\/127\S+: its memory is full/.test(error.message);
+  await assert.rejects(collect(executor, hillJobs(3)), isFull);
+  await executor.close();
+  await assert.rejects(serve(redis.url, { signal: new AbortController().signal })(), isFull);
+});
+
+redisTest("a sweep that nobody came back to is removed with all its keys, another one is not", async (redis) => {
+  const connection = await connectRedis(redis.url, { onNotice: assert.fail }), client = connection.redis;
+  const [job] = hillJobs(1), kept = needsOf(job!, "code", null), old = { ...kept, sweep: "old" };
+  for (const needs of [kept, old]) {
+    await beat(client, "sweeps", queueName(needs), needs);
+    await storeOutcome(client, queueName(needs), job!.id, "outcome");
+  }
+  await client.zadd("{serlab}:sweeps:seen", 1, queueName(old));
+  await removeForgotten(client);
+  const keys = await client.keys("*");
+  assert.ok(keys.length >= 4 && !keys.some((key) => key.includes(queueName(old))), keys.join());
+  assert.deepEqual(await client.hkeys("{serlab}:sweeps"), [queueName(kept)]);
+  connection.close();
+});
+
+redisTest("a job that is none of its sweep's is not run", async (redis) => {
+  const [good, bad] = hillJobs(2), needs = needsOf(good!, IDENTITY.code, null);
+  const executor = await executorFor(redis.url), ran: string[] = [];
+  const connection = await connectRedis(redis.url, { onNotice: assert.fail });
+  const queue = new Queue(queueName(needs), { connection: connection.redis, prefix: "{serlab}" });
+  // Somebody else's, under the name of one that the sweep will ask for.
+  await queue.add("trial", { ...bad!, manifest: "other" }, { jobId: bad!.id });
+  const stop = serve(redis.url, { runner: { run: (job) => (ran.push(job.id), hillOutcome(job)) } });
+  const found = await collect(executor, [good!, bad!]);
+  assert.deepEqual(ran, [good!.id]);
+  assert.match(found.get(bad!.id)!, /the job is none of its sweep's/);
+  await stop();
+  await executor.close();
+  await queue.close();
+  connection.close();
 });
 
 const openssl = await new Deno.Command("openssl", { args: ["version"] }).output().then(() => true, () => false);

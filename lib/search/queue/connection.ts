@@ -98,6 +98,10 @@ function reasonOf(error: unknown, isTls: boolean): string {
   if (/NOAUTH|Authentication required/i.test(text)) return `it wants a password (set ${PASSWORD_VARIABLE})`;
   if (/without any password configured/i.test(text)) return "it has no password, but one was given";
   if (/NOPERM/.test(text)) return "the user may not do what the queue needs";
+  if (/^\S* ?OOM /.test(text)) return "its memory is full (maxmemory); it must not evict (maxmemory-policy noeviction)";
+  if (/MISCONF/.test(text)) return "it cannot write its data to disk";
+  if (/READONLY/.test(text)) return "it is a read-only replica";
+  if (/unknown command/i.test(text)) return `it does not know a command that the queue needs (${message.slice(0, 80)})`;
   if (/DB index|invalid DB/i.test(text)) return "it has no database of that number";
   if (/ENOTFOUND|EAI_AGAIN|getaddrinfo|lookup address/i.test(text)) return "its name is not known";
   if (/ECONNREFUSED|connection refused/i.test(text)) return "no server answers there (connection refused)";
@@ -115,6 +119,13 @@ function reasonOf(error: unknown, isTls: boolean): string {
     return isTls ? "it closed the connection" : "it is no Redis server, or wants TLS (rediss://)";
   }
   return message.split("\n")[0]!.replace(/\.$/, "");
+}
+
+/** What a command of the queue was answered with, as our error; errors that are no answers of the server stay. */
+export function asQueueError(error: unknown, { shown, gone }: Pick<Connection, "shown" | "gone">): unknown {
+  if (gone.aborted) return gone.reason;
+  if (!(error instanceof Error) || error.name !== "ReplyError") return error;
+  return new QueueError(`${shown}: ${reasonOf(error, shown.startsWith("rediss:"))}.`, { cause: error });
 }
 
 /** A server that was reached. */

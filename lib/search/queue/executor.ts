@@ -14,7 +14,7 @@ import type { Redis } from "ioredis";
 import { UsageError } from "../../errors.ts";
 import { canonicalJson } from "../../io.ts";
 import type { Executor, ExecutorHooks, TrialJob, TrialOutcome } from "../types.ts";
-import { type Connection, connectRedis } from "./connection.ts";
+import { asQueueError, type Connection, connectRedis } from "./connection.ts";
 import {
   beat,
   codeHash,
@@ -25,6 +25,7 @@ import {
   PREFIX,
   queueName,
   readBoard,
+  removeForgotten,
   sweepKeys,
   type SweepNeeds,
   takeMessages,
@@ -127,6 +128,7 @@ class QueueExecutor implements Executor {
     aborted.catch(() => {});
     this.#isUnfinished = true;
     try {
+      await Promise.race([removeForgotten(this.#connection.redis), aborted]);
       await Promise.race([this.#beat(batch), aborted]);
       stop = this.#keepBeating(batch, abort);
       const work = this.#work(batch, ended.signal);
@@ -136,7 +138,7 @@ class QueueExecutor implements Executor {
     } catch (error) {
       // What nobody waits for any more shall not be begun; what runs may end, and its outcome waits for a resumed sweep.
       if (!this.#connection.gone.aborted) await this.#drain(queue);
-      throw error;
+      throw asQueueError(error, this.#connection);
     } finally {
       stop?.();
       hooks.signal?.removeEventListener("abort", onSignal);

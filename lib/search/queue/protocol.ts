@@ -211,6 +211,24 @@ export async function readBoard<T extends SweepNeeds | WorkerCard>(
   return cards;
 }
 
+/** How long a sweep is kept that nobody comes back to, s: a month. */
+const FORGOTTEN_SEC = 30 * 24 * 3600;
+
+/** Removes the sweeps that nobody came back to. */
+export async function removeForgotten(redis: Redis): Promise<void> {
+  const [all, kept] = await Promise.all([redis.hkeys(BOARDS.sweeps), readBoard(redis, "sweeps", FORGOTTEN_SEC)]);
+  for (const queue of all.filter((name) => !kept.has(name))) {
+    await leave(redis, "sweeps", queue);
+    let cursor = "0";
+    do {
+      // A pattern's special signs stand in no name of a queue, and the braces of the prefix are none.
+      const [next, keys] = await redis.scan(cursor, "MATCH", `${PREFIX}:${queue}:*`, "COUNT", 500);
+      if (keys.length > 0) await redis.del(...keys);
+      cursor = next;
+    } while (cursor !== "0");
+  }
+}
+
 /** What a worker tells the coordinator: a job was begun, or has its outcome. */
 export type Message = readonly ["started", id: string, worker: string] | readonly ["outcome", id: string];
 

@@ -11,13 +11,15 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { type Job, WaitingError, Worker } from "bullmq";
 import { SerlabError } from "../../errors.ts";
+import { canonicalJson } from "../../io.ts";
 import type { TrialJob, TrialOutcome } from "../types.ts";
-import { type Connection, connectRedis, QueueError } from "./connection.ts";
+import { asQueueError, type Connection, connectRedis, QueueError } from "./connection.ts";
 import { BEAT_SEC, lossReason } from "./executor.ts";
 import {
   beat,
   leave,
   misfit,
+  needsOf,
   PREFIX,
   readBoard,
   storeOutcome,
@@ -75,6 +77,7 @@ const LOOK_MS = 500;
 /** One sweep being worked on. */
 interface Service {
   readonly name: string;
+  readonly needs: SweepNeeds;
   readonly worker: Worker<TrialJob>;
   /** Trials that run. */
   active: number;
@@ -119,7 +122,7 @@ class Server {
         const open = await Promise.race([readBoard<SweepNeeds>(redis, "sweeps", ABANDONED_SEC), lost]);
         const fitting = await Promise.race([this.#fitting(open, isFirst), lost]);
         isFirst = false;
-        await Promise.race([this.#choose(fitting), lost]);
+        await Promise.race([this.#choose(fitting, open), lost]);
         if (this.#service?.active) this.#lastTrial = performance.now();
         if (performance.now() - this.#lastTrial > idleSec * 1000) return;
         await this.#pause();
@@ -130,6 +133,9 @@ class Server {
       if (!gone.aborted) {
         await this.#leave();
         await leave(redis, "workers", this.#name).catch(() => {});
+      } else {
+        // It would ask a server that is gone again and again.
+        this.#service?.worker.close(true).catch(() => {});
       }
       this.#connection.close();
     }
@@ -186,7 +192,7 @@ class Server {
   }
 
   /** Goes on with its sweep while there is something to do, else goes to one where there is. */
-  async #choose(fitting: readonly string[]): Promise<void> {
+  async #choose(fitting: readonly string[], open: ReadonlyMap<string, SweepNeeds>): Promise<void> {
     const there = this.#service;
     if (there !== undefined && fitting.includes(there.name)) {
       if (there.active > 0 || fitting.length === 1) return;
@@ -203,7 +209,7 @@ class Server {
     if (there !== undefined && there.active > 0) return;
     next ??= fitting[0];
     await this.#leave();
-    if (next !== undefined) this.#enter(next);
+    if (next !== undefined) this.#enter(next, open.get(next)!);
   }
 
   async #isWaiting(name: string): Promise<boolean> {
@@ -216,10 +222,11 @@ class Server {
     return waiting + active > 0;
   }
 
-  #enter(name: string): void {
+  #enter(name: string, needs: SweepNeeds): void {
     const { slots, lockSec = 30, losses = 2 } = this.#options;
     const service: Service = {
       name,
+      needs,
       active: 0,
       worker: new Worker<TrialJob>(name, (job, token) => this.#process(service, job, token), {
         connection: this.#connection.redis,
@@ -270,6 +277,7 @@ class Server {
       let outcome: TrialOutcome;
       try {
         this.#ending.signal.throwIfAborted();
+        checkJob(job, service.needs);
         outcome = { ...await runner.run(job, this.#ending.signal), worker: this.#name };
       } catch (error) {
         if (!this.#ending.signal.aborted && !(error instanceof SerlabError)) {
@@ -299,6 +307,14 @@ class Server {
   }
 }
 
+/** Nothing runs but what its sweep said: not on other recordings, and with no name that leads out of a folder. */
+function checkJob(job: TrialJob, needs: SweepNeeds): void {
+  const asked = needsOf(job, needs.code, needs.engine);
+  if (canonicalJson(asked) !== canonicalJson(needs) || !/^[\w-]{1,100}$/.test(job.hash)) {
+    throw new Error("the job is none of its sweep's");
+  }
+}
+
 /**
  * Takes trials from a queue until the signal is aborted, or nothing has been there for `idleSec`.
  *
@@ -316,5 +332,9 @@ export async function serveTrials(url: string, options: ServeOptions): Promise<v
     connection.close();
     throw error;
   }
-  await new Server(connection, identity, options).serve();
+  try {
+    await new Server(connection, identity, options).serve();
+  } catch (error) {
+    throw asQueueError(error, connection);
+  }
 }
