@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { Queue } from "bullmq";
 import { findSearch } from "../../experiments/searches.ts";
@@ -567,7 +567,10 @@ redisTest("a sweep on one worker, on two, and on the queue gives identical trial
   const one = await run(local(1));
   assert.ok(one[0].length > 3 && one[1].length > 3);
   assert.deepEqual(await run(local(2)), one);
-  const worker = start(["worker", "--redis", redis.url, "--corpora", corpora]);
+  // The recordings lie in a folder that is named after their manifest.
+  const shared = temporaryFolder();
+  symlinkSync(corpora, join(shared, prepared.manifest.slice(0, 12)));
+  const worker = start(["worker", "--redis", redis.url, "--corpora", shared]);
   const said = new Response(worker.stderr).text(), printed = new Response(worker.stdout).text();
   // A worker that ends by itself would be waited for without end.
   const died = worker.status.then(async ({ code }) => assert.fail(`the worker ended with code ${code}: ${await said}`));
