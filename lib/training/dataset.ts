@@ -56,6 +56,49 @@ export function take(dataset: Dataset, indices: ArrayLike<number>): Dataset {
 }
 
 /**
+ * Copies examples batch by batch into one piece of memory. New memory for every batch costs more than the copy: the
+ * system hands it out page by page (for 82 MB, study 003's batch, 127 ms instead of 14).
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const data = { x: { data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [3, 2] }, y: Int32Array.of(7, 8, 9) };
+ * const batches = new Batches(data, 2);
+ * const { x, y } = batches.take([2, 0]);
+ * assert.deepEqual([[...x.data], x.shape, [...y]], [[5, 6, 1, 2], [2, 2], [9, 7]]);
+ * assert.deepEqual([...batches.take([1]).x.data], [3, 4]);
+ * ```
+ */
+export class Batches {
+  readonly #dataset: Dataset;
+  readonly #x: Float32Array;
+  readonly #y: Int32Array;
+
+  /**
+   * Makes the memory.
+   *
+   * @param dataset The examples.
+   * @param batchSize Most examples of a batch.
+   */
+  constructor(dataset: Dataset, batchSize: number) {
+    this.#dataset = dataset;
+    this.#x = new Float32Array(batchSize * rowSize(dataset.x));
+    this.#y = new Int32Array(batchSize);
+  }
+
+  /** The examples with the given indices, in their order: valid until the next batch is taken. */
+  take(indices: ArrayLike<number>): Dataset {
+    const { x, y } = this.#dataset, size = rowSize(x), n = indices.length;
+    for (let i = 0; i < n; i++) {
+      const row = indices[i]!;
+      this.#x.set(x.data.subarray(row * size, (row + 1) * size), i * size);
+      this.#y[i] = y[row]!;
+    }
+    return { x: { data: this.#x.subarray(0, n * size), shape: [n, ...x.shape.slice(1)] }, y: this.#y.subarray(0, n) };
+  }
+}
+
+/**
  * A fitted scaler as data: none; one mean and standard deviation for all values (study 000); or one a feature column, as
  * scikit-learn's StandardScaler (a constant column keeps scale 1).
  */

@@ -13,7 +13,7 @@ import { type RandomState, stream } from "../random.ts";
 import type { NdArray } from "../types.ts";
 import type { StepOptions, StepResult, Targets, Trainer, TrainerState } from "../engine/trainer.ts";
 import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
-import { type Dataset, take } from "./dataset.ts";
+import { Batches, type Dataset } from "./dataset.ts";
 
 /** What is known after an epoch. */
 export interface EpochLog {
@@ -98,7 +98,7 @@ export interface FitOptions {
   readonly order?: ((epoch: number, n: number) => Int32Array) | undefined;
   /**
    * Changes a batch before its step (SpecAugment, mixup). What it draws must follow from the generator alone, which is
-   * the epoch's and the step's own.
+   * the epoch's and the step's own. The batch's arrays are used again for the next one.
    */
   readonly transform?: ((batch: Dataset, rng: RandomState) => { x: NdArray; targets: Targets }) | undefined;
   /** Rows to validate on after each epoch. */
@@ -229,7 +229,7 @@ async function runEpochs(
   const resumed = loop.history.length;
 
   const baseRate = (epoch: number): number => options.schedule?.(epoch) ?? trainer.learningRate;
-  const pause = yielder();
+  const pause = yielder(), batches = new Batches(data, Math.min(n, plan.batchSize));
   let lastSave = performance.now();
   for (let epoch = loop.history.length; epoch < plan.epochs && !loop.stopped; epoch++) {
     const rate = baseRate(epoch) * loop.factor;
@@ -239,7 +239,7 @@ async function runEpochs(
       options.signal?.throwIfAborted();
       interrupted.throwIfAborted();
       const indices = order.subarray(start, Math.min(n, start + plan.batchSize));
-      const batch = take(data, rows ? indices.map((i) => rows[i]!) : indices);
+      const batch = batches.take(rows ? indices.map((i) => rows[i]!) : indices);
       const weights = rowWeights(batch.y, indices, plan.classWeights, options.sampleWeights);
       const step: StepOptions = {
         learningRate: rate,
