@@ -231,6 +231,12 @@ function checkSame(there: SweepDefinition, asked: SweepDefinition, dir: string):
   );
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function noCounts(): Record<TrialRecord["status"], number> {
+  return { waiting: 0, running: 0, done: 0, pruned: 0, failed: 0 };
+}
+
 /** The state of a sweep under way. */
 class SweepState {
   readonly records = new Map<string, TrialRecord>();
@@ -246,7 +252,32 @@ class SweepState {
       ...(batch === undefined ? {} : { batch }),
     };
     this.strategies = definition.folds.map(() => createStrategy(method, space, options));
-    for (const record of readTrials(dir)) this.records.set(record.hash, record);
+    this.#folds = definition.folds.map(({ name }) => ({
+      name,
+      counts: noCounts(),
+      best: null,
+      config: null,
+      epochs: 0,
+    }));
+    for (const record of readTrials(dir)) this.#note(record);
+  }
+
+  readonly #folds: (Mutable<FoldProgress> & { epochs: number })[];
+
+  /** Takes a record into account. */
+  #note(record: TrialRecord): void {
+    const before = this.records.get(record.hash), fold = this.#folds[record.fold];
+    this.records.set(record.hash, record);
+    if (fold === undefined || record.role !== "candidate") return;
+    const counts = { ...fold.counts };
+    if (before !== undefined) counts[before.status]--;
+    counts[record.status]++;
+    fold.counts = counts;
+    const { score, epochs } = record;
+    if (score === null) return;
+    if (epochs > fold.epochs || (epochs === fold.epochs && (fold.best === null || score > fold.best))) {
+      Object.assign(fold, { best: score, config: record.config, epochs });
+    }
   }
 
   /** A job of this sweep. */
@@ -339,7 +370,7 @@ class SweepState {
 
   keep(record: TrialRecord, predictions?: string): TrialRecord {
     writeTrial(this.dir, record, predictions);
-    this.records.set(record.hash, record);
+    this.#note(record);
     return record;
   }
 
@@ -377,19 +408,14 @@ class SweepState {
   }
 
   progress(): FoldProgress[] {
-    return this.definition.folds.map(({ name }, fold) => {
-      const own = [...this.records.values()].filter((each) => each.fold === fold && each.role === "candidate");
-      const counts = { waiting: 0, running: 0, done: 0, pruned: 0, failed: 0 };
-      let best: TrialRecord | null = null;
-      for (const each of own) {
-        counts[each.status]++;
-        if (each.score === null) continue;
-        const isBetter = best === null || each.epochs > best.epochs ||
-          (each.epochs === best.epochs && each.score > best.score!);
-        if (isBetter) best = each;
-      }
-      return { name, counts, best: best?.score ?? null, config: best?.config ?? null };
-    });
+    return this.#folds.map(({ name, counts, best, config }) => ({ name, counts, best, config }));
+  }
+
+  /** What was running and has been given up is to be done again. */
+  giveUp(): void {
+    for (const record of this.records.values()) {
+      if (record.status === "running") this.keep({ ...record, status: "waiting" });
+    }
   }
 }
 
@@ -438,7 +464,7 @@ export async function runSweep(request: SweepRequest, run: SweepRun): Promise<Sw
         const secondsLeft = rate === null ? null : rate * epochsLeft / executor.workers;
         onProgress?.({ definition, folds: state.progress(), epochsDone, epochsLeft, secondsLeft, trial });
       };
-      await executor.run(jobs, {
+      const running = executor.run(jobs, {
         onStart: (job, worker) => tell(state.started(job, worker)),
         onOutcome: (job, outcome) => {
           const trial = state.ended(job, outcome);
@@ -448,6 +474,10 @@ export async function runSweep(request: SweepRequest, run: SweepRun): Promise<Sw
           tell(trial);
         },
         signal,
+      });
+      await running.catch((error) => {
+        state.giveUp();
+        throw error;
       });
     }
     rmSync(checkpointFolder(request.out, definition.name), { recursive: true, force: true });
@@ -614,7 +644,7 @@ function verdictOn(chosen: readonly TrialRow[], baseline: readonly TrialRow[], b
 export function sweepStatus(sweep: Sweep): FoldProgress[] {
   return sweep.definition.folds.map(({ name }, fold) => {
     const own = sweep.trials.filter((each) => each.fold === fold && each.role === "candidate");
-    const counts = { waiting: 0, running: 0, done: 0, pruned: 0, failed: 0 };
+    const counts = noCounts();
     for (const each of own) counts[each.status]++;
     const best = chosenTrial(sweep, fold);
     return { name, counts, best: best?.score ?? null, config: best?.config ?? null };

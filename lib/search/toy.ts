@@ -54,7 +54,7 @@ export const faultySearch: FunctionSearch = {
     fault: choice(["none", "nan", "throw", "memory", "hang", "crash", "crash-once"]),
     number: integer(0, 3),
   },
-  evaluate: async ({ fault, number }, { signal }) => {
+  evaluate: async ({ fault, number }) => {
     switch (fault) {
       case "nan":
         return NaN;
@@ -64,7 +64,7 @@ export const faultySearch: FunctionSearch = {
         return new Float64Array(2 ** 53 - 1).length;
       case "hang":
         // An epoch that ends neither by itself nor by a signal.
-        for (;;) if (signal === undefined) break;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
         break;
       case "crash":
         Deno.exit(70);

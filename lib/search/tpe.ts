@@ -1,5 +1,5 @@
 /**
- * Tree-structured Parzen estimator: where good configurations are denser than bad ones. Browser-safe.
+ * Tree-structured Parzen estimator: where good configurations are denser than bad ones.
  *
  * Source: J. Bergstra, R. Bardenet, Y. Bengio, B. Kégl, "Algorithms for hyper-parameter optimization", NIPS 2011,
  * section 4; bandwidths by its rule of the larger gap to a neighbour.

@@ -227,11 +227,11 @@ Deno.test("a trial that goes wrong ends as failed with its reason, a worker that
   const executor = localExecutor({
     workers: 2,
     threads: 1,
-    graceSec: 0,
+    graceSec: 1,
     args: workerArgs({ corpora: "" }),
     onNotice: (line) => notices.push(line),
   });
-  const request = functionRequest(faultySearch, { timeLimitSec: 1 });
+  const request = functionRequest(faultySearch, { timeLimitSec: 4 });
   const sweep = await sweepWith({
     ...request,
     space: {
@@ -246,7 +246,7 @@ Deno.test("a trial that goes wrong ends as failed with its reason, a worker that
     nan: "the loss is not a number after epoch 1",
     throw: "the model cannot be built",
     memory: "out of memory: Invalid typed array length: 9007199254740991",
-    hang: "took longer than its time limit of 1 s",
+    hang: "took longer than its time limit of 4 s",
     crash: "its worker ended with code 70, twice",
   };
   for (const [fault, reason] of Object.entries(reasons)) {
