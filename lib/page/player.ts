@@ -10,9 +10,9 @@ import { encodeWav } from "../audio/wav.ts";
 import { byId } from "./dom.ts";
 import type { Clip } from "./protocol.ts";
 
-/** The recording as a 16-bit WAV file. */
+/** The recording as a WAV file, sample for sample. */
 export function wavOf(clip: Clip): Blob {
-  return new Blob([new Uint8Array(encodeWav(clip))], { type: "audio/wav" });
+  return new Blob([new Uint8Array(encodeWav(clip, { encoding: "float32" }))], { type: "audio/wav" });
 }
 
 /** Play button, slider, clock and playhead of the page. */

@@ -1,9 +1,11 @@
 /** The page as tests serve it: built once into a temporary folder, two bundles, a small table of results. */
 
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { decodeBundle, rewriteBundle } from "../../lib/bundle.ts";
+import { readBundleFiles, writeBundleFiles } from "../../lib/bundle_files.ts";
 import type { ResultsTable } from "../../lib/page/results_types.ts";
 import { buildApp } from "../../lib/serve/build.ts";
 import { assembleSite, type Site } from "../../lib/serve/site.ts";
@@ -51,6 +53,8 @@ export interface BuiltSite {
   readonly site: Site;
   /** The same page with the first bundle only: another version. */
   readonly smaller: Site;
+  /** Folder of the first bundle: the committed one, for audio of any rate. */
+  readonly bundle: string;
   /** Folder for what a test writes. */
   readonly folder: string;
   /** Removes the folder. */
@@ -60,12 +64,16 @@ export interface BuiltSite {
 /** Builds the page. */
 export async function buildSite(): Promise<BuiltSite> {
   const folder = mkdtempSync(join(tmpdir(), "serlab-page-"));
-  const app = join(folder, "app"), other = join(folder, "other");
+  const app = join(folder, "app"), first = join(folder, "004-scaled"), other = join(folder, "other");
   await buildApp({ out: app, results: () => table, quality: 1 });
-  cpSync(bundleFolder, other, { recursive: true });
+  const files = readBundleFiles(bundleFolder);
+  const { info, outlier, card } = await decodeBundle(files, "004-scaled");
+  const withRate = await rewriteBundle(files, { ...info, sampleRateHz: 48000 }, { outlier, card });
+  for (const path of [first, other]) writeBundleFiles(path, withRate);
   return {
-    site: await assembleSite(app, [bundleFolder, other]),
-    smaller: await assembleSite(app, [bundleFolder]),
+    site: await assembleSite(app, [first, other]),
+    smaller: await assembleSite(app, [first]),
+    bundle: first,
     folder,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
