@@ -53,6 +53,17 @@ function db(power: number): number {
   return 10 * Math.log10(power);
 }
 
+let tables: { readonly cosine: Float64Array; readonly sine: Float64Array } | undefined;
+
+/** Cosine and sine of the first half turn in n / 2 steps, kept for the one length there is. */
+function turns(n: number): { readonly cosine: Float64Array; readonly sine: Float64Array } {
+  if (tables?.cosine.length !== n / 2) {
+    const at = (f: (x: number) => number) => Float64Array.from({ length: n / 2 }, (_, k) => f(2 * Math.PI * k / n));
+    tables = { cosine: at(Math.cos), sine: at(Math.sin) };
+  }
+  return tables;
+}
+
 /** In-place complex FFT of radix 2, for this module alone: `features` lies above us. */
 function fft(re: Float64Array, im: Float64Array): void {
   const n = re.length;
@@ -61,15 +72,18 @@ function fft(re: Float64Array, im: Float64Array): void {
     for (; j & bit; bit >>= 1) j ^= bit;
     j ^= bit;
     if (i < j) {
-      [re[i], re[j]] = [re[j]!, re[i]!];
-      [im[i], im[j]] = [im[j]!, im[i]!];
+      const a = re[i]!, b = im[i]!;
+      re[i] = re[j]!;
+      im[i] = im[j]!;
+      re[j] = a;
+      im[j] = b;
     }
   }
+  const { cosine, sine } = turns(n);
   for (let size = 2; size <= n; size *= 2) {
-    const half = size / 2;
+    const half = size / 2, step = n / size;
     for (let k = 0; k < half; k++) {
-      const wr = Math.cos(2 * Math.PI * k / size);
-      const wi = -Math.sin(2 * Math.PI * k / size);
+      const wr = cosine[k * step]!, wi = -sine[k * step]!;
       for (let a = k; a < n; a += size) {
         const b = a + half;
         const tr = re[b]! * wr - im[b]! * wi;
