@@ -17,7 +17,7 @@ import { openLoggers, trialLog } from "../search/logging/mod.ts";
 import { methodName } from "../search/methods.ts";
 import { optimism } from "../search/optimism.ts";
 import { configurationText, restrict } from "../search/space.ts";
-import { chosenTrial, findSweeps, type Sweep } from "../search/store.ts";
+import { chosenTrial, findSweeps, readTrials, type Sweep, sweepFolder } from "../search/store.ts";
 import {
   checkpointFolder,
   configurationsLookedAt,
@@ -118,6 +118,7 @@ async function executorOf(
   options: SweepCommandOptions,
   settings: WorkerSettings,
   onNotice: (line: string) => void,
+  engine: string | undefined,
 ): Promise<Executor> {
   if (options.redis === undefined) {
     return localExecutor({
@@ -129,7 +130,7 @@ async function executorOf(
     });
   }
   const { queueExecutor } = await import("../search/queue/executor.ts");
-  return await queueExecutor(options.redis, { onNotice });
+  return await queueExecutor(options.redis, { onNotice, engine });
 }
 
 async function dataOf(search: Search, options: SweepCommandOptions, line: (text: string) => void) {
@@ -177,9 +178,7 @@ export async function sweepCommand(id: string, options: SweepCommandOptions): Pr
   const { mlflow, tensorboard } = options;
   const logger = openLoggers({ mlflow, tensorboard, onNotice: line });
   const signal = interruptSignal();
-  const prepared: Prepared | null = await dataOf(search, options, line);
   const { allowIncomplete, cache = true, corpora, weights } = options;
-  const request = { search, method, protocol, out: options.out, prepared };
   const settings: WorkerSettings = {
     corpora,
     results: [options.out],
@@ -188,8 +187,14 @@ export async function sweepCommand(id: string, options: SweepCommandOptions): Pr
     cache,
     checkpoints: checkpointFolder(options.out, `${id}-${method}-${protocol}`),
   };
-  const executor = await executorOf(options, settings, line);
+  // A sweep goes on with the engine that it was begun with.
+  const begun = options.fresh ? [] : readTrials(sweepFolder(options.out, id, method, protocol));
+  const engine = begun.find((trial) => trial.engine !== null)?.engine ?? undefined;
+  // Before the recordings are looked at: a queue that is not there is said at once.
+  const executor = await executorOf(options, settings, line, engine);
   try {
+    const prepared: Prepared | null = await dataOf(search, options, line);
+    const request = { search, method, protocol, out: options.out, prepared };
     if (options.unseal) {
       const unsealed = await unsealSweep(request, { executor, signal });
       console.log(options.json ? JSON.stringify(unsealed) : unsealedText(unsealed));

@@ -37,8 +37,8 @@ export interface QueueExecutorOptions {
   /** Receives a line about the server and the workers. */
   readonly onNotice?: ((line: string) => void) | undefined;
   /**
-   * Backend, its version and the processor's kind that workers must have, such as `native, 2.19.1, x86_64`; default: what
-   * the sweep's first worker has.
+   * Backend and its version that workers must have, as trials name them, such as `native, tensorflow 2.19.1`, with or
+   * without the processor's kind after it (`, x86_64`); default: what the sweep's first worker has.
    */
   readonly engine?: string | undefined;
   /** Longest time for the server's first answer, s; default 5. */

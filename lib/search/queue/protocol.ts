@@ -35,7 +35,7 @@ export interface SweepNeeds {
   readonly lock: string | null;
   /** SHA-256 over serlab's sources. */
   readonly code: string;
-  /** Backend and version that must compute; null: what the sweep's first worker has. */
+  /** Backend and version that must compute, the processor's kind or not; null: what the sweep's first worker has. */
   readonly engine: string | null;
 }
 
@@ -65,8 +65,8 @@ export function needsOf(job: TrialJob, code: string, engine: string | null): Swe
   return { sweep, study, manifest, fraction, threads, version, lock, code, engine };
 }
 
-/** Name of a sweep's queue. */
-export function queueName(needs: SweepNeeds): string {
+/** Name of a sweep's queue; the engine is no part of it, because it may be known only when the sweep goes on. */
+export function queueName({ engine: _, ...needs }: SweepNeeds): string {
   return `${needs.sweep.replaceAll(/[^\w.-]/g, "_")}-${sha256Hex(canonicalJson(needs)).slice(0, 8)}`;
 }
 
@@ -94,8 +94,10 @@ export function misfit(needs: SweepNeeds, worker: WorkerIdentity): string | null
     return `its serlab is another one (sources ${short(worker.code)}, not ${short(needs.code)}); ` +
       "bring both to the same commit";
   }
-  if (needs.engine !== null && worker.engine !== null && needs.engine !== worker.engine) {
-    return `it computes with ${worker.engine}, not ${needs.engine}`;
+  const { engine } = needs;
+  // A trial's record does not name the processor's kind.
+  if (engine !== null && worker.engine !== null && !`${worker.engine}, `.startsWith(`${engine}, `)) {
+    return `it computes with ${worker.engine}, not ${engine}`;
   }
   return null;
 }
