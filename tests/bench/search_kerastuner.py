@@ -1,6 +1,6 @@
 """Study 001's grid in KerasTuner on TensorFlow: the full-width VGG16, its frozen layers run in every epoch.
 
-A process that tests/bench/search.ts starts and talks to, one JSON object a line: `versions`, `grid`. Needs KerasTuner
+A process that tests/bench/search_grid.ts starts and talks to, one JSON object a line: `versions`, `grid`. Needs KerasTuner
 1.4.8, Keras 3.15.1 and tensorflow-cpu 2.19.1 (the wheel that serlab takes its own libraries from).
 """
 import json

@@ -2,7 +2,7 @@
  * The search bench: study 001's grid of 32 configurations (25 epochs each) with the full-width VGG16, on serlab with the
  * frozen layers run once, beside the same grid in KerasTuner, which runs them in every epoch; and by successive halving.
  *
- * `deno run -A tests/bench/search.ts speed [--append]` measures both sides once, in turn, on random weights and pictures
+ * `deno run -A tests/bench/search_grid.ts speed [--append]` measures both sides once, in turn, on random weights and pictures
  * (add rounds with `--append`); `… winner --corpora DIR` trains the whole grid on RAVDESS's pictures with the quarter
  * network and compares what halving would have chosen; `… report` writes the tables again. KerasTuner is found by
  * SERLAB_KERASTUNER_PYTHON (its environment is described in search_kerastuner.py); without it only serlab's side runs.
@@ -316,7 +316,7 @@ function extrapolate({ pass, own, peer }: Round, jobs: ReturnType<typeof halve>[
 }
 
 function load(): Saved | null {
-  const path = join(results, "search.json");
+  const path = join(results, "search-grid.json");
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) as Saved : null;
 }
 
@@ -333,7 +333,7 @@ function save(saved: Saved): void {
     : "";
   const text = `{\n  "machine": ${JSON.stringify(machine)},\n  "rounds": [\n${lines(rounds)}\n  ]${tail}\n}\n`;
   JSON.parse(text);
-  writeFileSync(join(results, "search.json"), text);
+  writeFileSync(join(results, "search-grid.json"), text);
   report(saved);
 }
 
@@ -365,7 +365,7 @@ function report(saved: Saved | null = load()): void {
   const halved = winner ? halve(winner.trials) : null;
   const text: string[] = [
     "# Search: study 001's grid of 32 beside KerasTuner",
-    `Written by tests/bench/search.ts. ${JSON.stringify(machine)}`,
+    `Written by tests/bench/search_grid.ts. ${JSON.stringify(machine)}`,
   ];
   const full = rounds.filter(({ peer }) => peer.length > 0);
   if (full.length > 0) {
@@ -457,7 +457,7 @@ function report(saved: Saved | null = load()): void {
       ),
     );
   }
-  writeFileSync(join(results, "search.md"), text.join("\n\n").replaceAll(/\n{3,}/g, "\n\n") + "\n");
+  writeFileSync(join(results, "search-grid.md"), text.join("\n\n").replaceAll(/\n{3,}/g, "\n\n") + "\n");
 }
 
 const argument = (name: string): string | undefined => {
