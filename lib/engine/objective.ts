@@ -18,6 +18,22 @@ interface ModelParts {
   calculateLosses(): tf.Scalar[];
 }
 
+/** A trained weight with a constraint (`maxNorm`, `nonNeg`, …), and the constraint. */
+export interface Constrained {
+  /** The weight. */
+  readonly variable: tf.Variable;
+  /** The weight as the constraint lets it be. */
+  apply(weight: tf.Tensor): tf.Tensor;
+}
+
+/** The weights of a model that a constraint holds after each step, as in Keras. */
+export function constrainedOf(model: tf.LayersModel): Constrained[] {
+  return model.trainableWeights.flatMap((weight) => {
+    const { constraint } = weight as unknown as { constraint?: { apply(w: tf.Tensor): tf.Tensor } | null };
+    return constraint ? [{ variable: weight.read() as tf.Variable, apply: (w) => constraint.apply(w) }] : [];
+  });
+}
+
 const LINEAR = (tf.layers.activation({ activation: "linear" }) as unknown as Required<LayerParts>).activation;
 
 /** Number of classes of a model that ends in a softmax. @throws {UsageError} when it does not. */

@@ -9,7 +9,15 @@ import * as tf from "@tensorflow/tfjs";
 import { FormatError, UsageError } from "../errors.ts";
 import { afterKill } from "../interruption.ts";
 import type { NdArray } from "../types.ts";
-import { classesOf, countCorrect, crossEntropy, logitsOf, totalLoss } from "./objective.ts";
+import {
+  classesOf,
+  type Constrained,
+  constrainedOf,
+  countCorrect,
+  crossEntropy,
+  logitsOf,
+  totalLoss,
+} from "./objective.ts";
 import { Optimizer, type OptimizerSpec, type OptimizerState } from "./optimizers.ts";
 import { RandomLayers } from "./random_layers.ts";
 
@@ -185,6 +193,7 @@ class EagerTrainer implements Trainer {
   readonly learningRate: number;
   readonly #optimizer: Optimizer;
   readonly #variables: tf.Variable[];
+  readonly #constrained: readonly Constrained[];
   readonly #randomLayers: RandomLayers;
   readonly #classes: number;
 
@@ -192,6 +201,7 @@ class EagerTrainer implements Trainer {
     this.#classes = classesOf(model);
     this.learningRate = options.optimizer.learningRate;
     this.#variables = model.trainableWeights.map((w) => w.read() as tf.Variable);
+    this.#constrained = constrainedOf(model);
     this.#randomLayers = new RandomLayers(model, options.seed);
     this.#optimizer = new Optimizer(options.optimizer, this.#variables);
   }
@@ -224,6 +234,7 @@ class EagerTrainer implements Trainer {
       }, this.#variables);
       const rate = options.learningRate ?? this.learningRate;
       this.#optimizer.apply(this.#variables.map((v) => grads[v.name]!), rate);
+      for (const { variable, apply } of this.#constrained) variable.assign(apply(variable));
       const both = tf.stack([value, correct]);
       correct.dispose();
       return both;

@@ -142,6 +142,42 @@ for (const build of [eagerTrainer, createTrainer]) {
   });
 }
 
+Deno.test("constraints hold the weights after each step, whichever trainer there is, and leave no tensor", async () => {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({
+        inputShape: [4],
+        units: 5,
+        activation: "relu",
+        kernelConstraint: tf.constraints.maxNorm({ maxValue: 0.5, axis: 0 }),
+      }),
+      tf.layers.dense({ units: 3, activation: "softmax", biasConstraint: tf.constraints.nonNeg() }),
+    ],
+  });
+  const notices: string[] = [];
+  const trainer = createTrainer(model, {
+    optimizer: { kind: "sgd", learningRate: 2 },
+    seed: 1,
+    onNotice: (line) => notices.push(line),
+  });
+  if (tf.getBackend() === "tensorflow") assert.match(notices.join("\n"), /a layer's constraint changes weights/i);
+  const x: NdArray = { data: Float32Array.from(new RandomState(1).randn(24)), shape: [6, 4] };
+  const counts: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    await trainer.trainOnBatch(x, Int32Array.of(0, 1, 2, 0, 1, 2));
+    counts.push(tf.memory().numTensors);
+  }
+  assert.equal(counts[4], counts[1]);
+  const [kernel, , , bias] = (await trainer.state()).weights;
+  for (let unit = 0; unit < 5; unit++) {
+    let squares = 0;
+    for (let i = 0; i < 4; i++) squares += kernel!.data[i * 5 + unit]! ** 2;
+    assert.ok(Math.sqrt(squares) <= 0.5 + 1e-6, `unit ${unit}: ${Math.sqrt(squares)}`);
+  }
+  assert.ok(bias!.data.every((b) => b >= 0) && bias!.data.some((b) => b > 0));
+  trainer.dispose();
+});
+
 Deno.test("no tensor is left over by steps, evaluations and predictions", async () => {
   const trainer = eagerTrainer(smallModel(1, { dropout: 0.5, l2: 0.1 }), {
     optimizer: { kind: "adam", learningRate: 0.01 },

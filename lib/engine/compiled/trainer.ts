@@ -7,7 +7,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { FormatError, UsageError } from "../../errors.ts";
 import type { NdArray } from "../../types.ts";
-import { classesOf } from "../objective.ts";
+import { classesOf, constrainedOf } from "../objective.ts";
 import { type OptimizerSpec, slotNames } from "../optimizers.ts";
 import {
   checkBatch,
@@ -107,6 +107,9 @@ class GraphTrainer implements CompiledTrainer {
     }
     this.#classes = classesOf(model);
     this.#exampleShape = exampleShapeOf(model);
+    if (constrainedOf(model).length > 0) {
+      throw new NotCompilable("A layer's constraint changes weights between the steps.");
+    }
     this.#variables = variablesOf(model);
     this.#trainable = trainableOf(model);
     const patches = { ...ALL_PATCHES, ...options.patches };
