@@ -4,7 +4,7 @@
  *
  * `deno run -A tests/bench/search_grid.ts speed [--append]` measures both sides once, in turn, on random weights and pictures
  * (add rounds with `--append`); `… winner --corpora DIR` trains the whole grid on RAVDESS's pictures with the quarter
- * network and compares what halving would have chosen; `… report` writes the tables again. KerasTuner is found by
+ * network and compares what halving would have chosen (goes on where it was stopped); `… report` writes the tables again. KerasTuner is found by
  * SERLAB_KERASTUNER_PYTHON (its environment is described in search_kerastuner.py); without it only serlab's side runs.
  *
  * @module
@@ -238,8 +238,12 @@ async function winner(corpora: string): Promise<void> {
   const rows = (of: readonly number[]): Int32Array => Int32Array.from(of, (row) => examples[row]!.feature);
   const base = findVariant(search.study, search.variant);
   const weights = await loadPretrained(base.pretrained!, { results: [join(root, "results")] });
-  const trials: { config: Configuration; validation: number[] }[] = [];
+  const known = load()?.winner;
+  const counts = { train: fold!.train.length, validation: fold!.validation.length };
+  const trials = [...known?.trials ?? []];
+  const began = known?.seconds ?? 0;
   for (const config of gridOf(search.space)) {
+    if (trials.some((each) => configurationText(each.config) === configurationText(config))) continue;
     const variant = { ...base, ...search.change(config, base) };
     const seed = trialSeed(search.id, search.variant, config);
     const model = variant.model({ classes: CLASSES, seed });
@@ -254,10 +258,9 @@ async function winner(corpora: string): Promise<void> {
     console.log(`${configurationText(config)}: ${round(100 * history.at(-1)!.valAccuracy!)} %`);
     trainer.dispose();
     model.dispose();
+    const found = { corpora: "RAVDESS", rows: counts, seconds: round(began + seconds(before), 1), trials };
+    save({ machine: {}, rounds: [], ...load(), winner: found });
   }
-  const counts = { train: fold!.train.length, validation: fold!.validation.length };
-  const found = { corpora: "RAVDESS", rows: counts, seconds: round(seconds(before), 1), trials };
-  save({ machine: {}, rounds: [], ...load(), winner: found });
 }
 
 /** What halving chooses of trials whose every epoch is known: a trial of fewer epochs is the beginning of a longer one. */
@@ -362,7 +365,7 @@ Neither grid was run whole.
 function report(saved: Saved | null = load()): void {
   if (!saved) return;
   const { machine, rounds, winner } = saved;
-  const halved = winner ? halve(winner.trials) : null;
+  const halved = winner?.trials.length === gridOf(search.space).length ? halve(winner.trials) : null;
   const text: string[] = [
     "# Search: study 001's grid of 32 beside KerasTuner",
     `Written by tests/bench/search_grid.ts. ${JSON.stringify(machine)}`,
