@@ -290,6 +290,7 @@ function summaryText(sweep: Sweep): string[] {
   const failed = trials.filter(({ status }) => status === "failed");
   for (const { config, reason } of failed.slice(0, 5)) lines.push(`failed: ${configurationText(config)}: ${reason}`);
   if (failed.length > 5) lines.push(`… and ${failed.length - 5} more that failed`);
+  if (definition.manifest === "") return lines;
   lines.push(
     sweep.unsealed === null
       ? "the test rows are sealed; --unseal looks at them, once"

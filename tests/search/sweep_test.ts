@@ -24,6 +24,7 @@ import { faultySearch, hillSearch, slowSearch } from "../../lib/search/toy.ts";
 import type { Executor, TrialRecord } from "../../lib/search/types.ts";
 import type { ProtocolName } from "../../lib/study/declare.ts";
 import { prepare } from "../../lib/study/run.ts";
+import type { Dataset } from "../../lib/training/dataset.ts";
 import { engine } from "../engine/engine_for_tests.ts";
 import { prepareSmall, smallCorpus, temporaryFolder, tinyCorpora } from "../study/small.ts";
 
@@ -162,6 +163,56 @@ Deno.test("a larger budget that goes on from a smaller one's checkpoint equals o
   const nan = await runTrial(wild, { ...context, search: diverging });
   assert.ok(nan.status === "failed");
   assert.match(nan.reason, /^the loss is not a number after epoch [12]$|^its predictions are not numbers$/);
+});
+
+Deno.test("a trial of frozen layers is that of the whole model: the same predictions with their features and without", async () => {
+  const prepared = await prepareSmall(demo);
+  const base = findSearch("demo") as Extract<Search, { kind: "study" }>;
+  const frozen = (through: boolean): Search => ({
+    ...base,
+    study: {
+      ...demo,
+      variants: {
+        cnn: {
+          ...demo.variants["cnn"]!,
+          // A change of batches, one that changes nothing, makes every row pass through the frozen layers every time.
+          ...(through ? { batch: { describe: "none", apply: ({ x, y }: Dataset) => ({ x, targets: y }) } } : {}),
+        },
+      },
+    },
+    change: (config, variant) => ({
+      ...base.change(config, variant),
+      model: (options) => {
+        const model = base.change(config, variant).model(options);
+        for (const layer of model.layers.slice(0, 2)) layer.trainable = false;
+        return model;
+      },
+    }),
+  });
+  const job = makeJob({
+    sweep: "demo-grid-clean",
+    rows: "validation",
+    study: "demo",
+    variant: "cnn",
+    protocol: "clean",
+    fold: 1,
+    innerFolds: 1,
+    config: { rate: 0.001, dropout: 0.5, batchSize: 16 },
+    dataSeed: 0,
+    epochs: 4,
+    metric: "accuracy",
+    threads: 1,
+    manifest: prepared.manifest,
+    fraction: 1,
+    timeLimitSec: 600,
+  });
+  const features = await runTrial(job, { search: frozen(false), prepared, engine });
+  const whole = await runTrial(job, { search: frozen(true), prepared, engine });
+  assert.ok(features.status === "done" && whole.status === "done");
+  assert.equal(features.predictions, whole.predictions);
+  features.history.forEach(({ loss, epoch }, i) => {
+    assert.ok(Math.abs(loss! - whole.history[i]!.loss!) < 1e-4 * loss!, `epoch ${epoch}: ${loss}`);
+  });
 });
 
 Deno.test("a trial's seed follows from study, variant and configuration, in whatever order its parameters stand", () => {
