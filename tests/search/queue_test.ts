@@ -178,6 +178,63 @@ redisTest("a worker that is asked to end gives its trials back, and that is no l
   await executor.close();
 });
 
+redisTest("the lock of a trial is renewed while it runs", async (redis) => {
+  const connection = await connectRedis(redis.url, { onNotice: assert.fail });
+  const [job] = hillJobs(1), queue = queueName(needsOf(job!, IDENTITY.code, null));
+  const lock = `{serlab}:${queue}:${job!.id}:lock`;
+  let renewals = 0;
+  const stop = serve(redis.url, {
+    lockSec: 4,
+    runner: {
+      run: async (job, signal) => {
+        for (let before = Infinity; renewals === 0 && !signal.aborted;) {
+          const left = await connection.redis.pttl(lock);
+          if (left > before) renewals++;
+          before = left;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        return await hillOutcome(job);
+      },
+    },
+  });
+  const executor = await executorFor(redis.url);
+  assert.equal((await collect(executor, [job!])).size, 1);
+  assert.equal(renewals, 1);
+  await stop();
+  await executor.close();
+  connection.close();
+});
+
+redisTest("a connection that breaks is made again, and that of one client is no loss of the server", async (redis) => {
+  const notices: string[] = [], jobs = hillJobs(200);
+  const executor = await executorFor(redis.url, {
+    giveUpSec: 0.01,
+    askAfterSec: 0.5,
+    onNotice: (line) => notices.push(line),
+  });
+  const connection = await connectRedis(redis.url, { onNotice: assert.fail });
+  let ended = 0;
+  const stop = serve(redis.url, {
+    runner: {
+      run: async (job) => {
+        // Those that wait for messages, again and again; the one that sends commands stays.
+        if (ended++ % 20 === 0) {
+          const list = await connection.redis.client("LIST") as string;
+          for (const [, id] of list.matchAll(/^id=(\d+) .*cmd=(?:blpop|bzpopmin) /gm)) {
+            await connection.redis.client("KILL", "ID", id!);
+          }
+        }
+        return await hillOutcome(job);
+      },
+    },
+  });
+  assert.deepEqual(sorted(await collect(executor, jobs)), sorted(await undisturbed(jobs)));
+  assert.ok(notices.every((line) => /^No worker is there/.test(line)), notices.join("\n"));
+  await stop();
+  await executor.close();
+  connection.close();
+});
+
 redisTest("what the server has lost is sent again", async (redis) => {
   const jobs = hillJobs(30), notices: string[] = [];
   const executor = await executorFor(redis.url, { askAfterSec: 0.2, onNotice: (line) => notices.push(line) });

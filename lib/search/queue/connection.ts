@@ -179,9 +179,9 @@ export async function connectRedis(url: string, options: ConnectOptions): Promis
     // A peer that vanished without a word is noticed; no command waits this long.
     socketTimeout: 30000,
     retryStrategy: (times) => {
+      // All clients share this; that of the commands decides whether the server is gone.
       if (!wasReady || isClosing || gone.signal.aborted) return null;
-      lostAt ??= performance.now();
-      if (performance.now() - lostAt > giveUpSec * 1000) {
+      if (lostAt !== undefined && performance.now() - lostAt > giveUpSec * 1000) {
         giveUp(`is gone for ${giveUpSec} s, given up`);
         return null;
       }
