@@ -16,7 +16,7 @@ import { localExecutor } from "../search/local.ts";
 import { openLoggers, trialLog } from "../search/logging/mod.ts";
 import { methodName } from "../search/methods.ts";
 import { optimism } from "../search/optimism.ts";
-import { configurationText, restrict } from "../search/space.ts";
+import { checkSpace, configurationText, gridOf, restrict } from "../search/space.ts";
 import { chosenTrial, findSweeps, readTrials, type Sweep, sweepFolder } from "../search/store.ts";
 import {
   checkpointFolder,
@@ -168,6 +168,9 @@ export async function sweepCommand(id: string, options: SweepCommandOptions): Pr
   // A function has no folds to draw.
   const protocol = search.kind === "function" ? "function" : options.protocol;
   const space = options.set === undefined ? search.space : restrict(search.space, parseSet(options.set));
+  // Before the recordings are read, which takes a while.
+  checkSpace(space);
+  if (method === "grid") gridOf(space);
   ensureWritable(options.out);
   const lines = new Set<string>();
   const table = sweepTable();

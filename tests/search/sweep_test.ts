@@ -478,3 +478,28 @@ Deno.test("what makes no sense is refused in one line before anything runs", () 
   assert.throws(() => defineSweep({ ...request, space: {} }), /The search space is empty/);
   assert.throws(() => defineSweep({ ...request, seed: -1 }), /--seed takes/);
 });
+
+Deno.test("misuse of the command is said in one line, with exit code 2", async () => {
+  const out = temporaryFolder();
+  const cases: [string[], RegExp][] = [
+    [["004", "--method", "best"], /^serlab: There is no method best; there are grid, random, halving, tpe\.$/],
+    [["044"], /^serlab: There is no search 044; there are 000, 001/],
+    [["004", "--set", "depth=3"], /^serlab: The search space has no parameter depth; it has rate, hidden/],
+    [["004", "--set", "rate="], /^serlab: Parameter rate: has no values to choose from\.$/],
+    [["004", "--set", "rate"], /^serlab: --set takes NAME=VALUE,VALUE…, not rate\.$/],
+    [["hill", "--trials", "0"], /^error: --trials takes a whole number of 1 or more, not 0$/],
+    [["hill", "--time-limit", "soon"], /^serlab: --time-limit takes seconds above 0, not NaN\.$/],
+    [["004", "--corpora", join(out, "nothing")], /^serlab: .*nothing: .*no such file or folder/i],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stderr, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", join(root, "lib", "cli.ts"), "sweep", ...args, "--out", out],
+      env: { NO_COLOR: "1" },
+    }).output();
+    const lines = new TextDecoder().decode(stderr).trim().split("\n");
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(lines[0]!, message);
+    assert.equal(code, 2);
+    assert.equal(stdout.length, 0);
+  }
+});
