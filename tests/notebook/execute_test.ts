@@ -29,6 +29,12 @@ const browser = await ensureTool("chromium", { install: false });
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const realCorpora = join(root, "..", "shared", "corpora");
 const explore = join(root, "notebooks", "01_explore.ipynb");
+const features = join(root, "notebooks", "02_features_and_augmentation.ipynb");
+/** Figures and players of each chapter. */
+const chapters = [
+  { name: "01_explore", path: explore, figures: 9, players: 8 },
+  { name: "02_features_and_augmentation", path: features, figures: 14, players: 12 },
+];
 
 const stored = (path: string) => JSON.parse(readFileSync(path, "utf8")) as Notebook;
 const outputs = (notebook: Notebook) => notebook.cells.flatMap((cell) => cell.outputs ?? []);
@@ -56,11 +62,29 @@ function assertSound(notebook: Notebook, figures: number): void {
 /** Text with its numbers taken out, and the numbers. */
 function split(text: string): { words: string; numbers: number[] } {
   const numbers: number[] = [];
-  const words = text.replace(/[−-]?\d+(?:\.\d+)?/g, (n) => {
+  const words = text.replace(/[−-]?\d+(?:\.\d+)?(?:e[+-]\d+)?/g, (n) => {
     numbers.push(Number(n.replace("−", "-")));
     return "#";
   }).replace(/ +/g, " ");
   return { words, numbers };
+}
+
+/** Compares what an execution says with what is stored, from an output on. */
+function assertAsStored(notebook: Notebook, kept: Notebook, from = 0): void {
+  const texts = (n: Notebook) =>
+    outputs(n).slice(from).map((o) => joined((o.text ?? o.data?.["text/plain"]) as string | string[]));
+  const [now, before] = [texts(notebook).map(split), texts(kept).map(split)];
+  assert.deepEqual(now.map((t) => t.words), before.map((t) => t.words), "run: deno task notebooks --write");
+  // Rounding may differ a little from machine to machine.
+  now.forEach(({ numbers }, i) =>
+    numbers.forEach((n, k) => {
+      const m = before[i]!.numbers[k]!;
+      assert.ok(
+        Math.abs(n - m) <= 0.02 + 0.02 * Math.abs(m),
+        `${n} against the stored ${m}: deno task notebooks --write`,
+      );
+    })
+  );
 }
 
 Deno.test({
@@ -72,20 +96,30 @@ Deno.test({
     assert.ok(seconds < 30, `${seconds} s`);
     const kept = stored(explore);
     assertSound(kept, 9);
-    const texts = (n: Notebook) =>
-      outputs(n).map((o) => joined((o.text ?? o.data?.["text/plain"]) as string | string[]));
-    const [now, before] = [texts(notebook).map(split), texts(kept).map(split)];
-    assert.deepEqual(now.map((t) => t.words), before.map((t) => t.words), "run: deno task notebooks --write");
-    // Rounding may differ a little from machine to machine.
-    now.forEach(({ numbers }, i) =>
-      numbers.forEach((n, k) => {
-        const m = before[i]!.numbers[k]!;
-        assert.ok(
-          Math.abs(n - m) <= 0.02 + 0.02 * Math.abs(m),
-          `${n} against the stored ${m}: deno task notebooks --write`,
-        );
-      })
-    );
+    assertAsStored(notebook, kept);
+  },
+});
+
+Deno.test({
+  name:
+    "02_features_and_augmentation runs on synthetic audio, also where the corpus folder is missing, and its stored outputs are those of its code [jupyter]",
+  ignore: !jupyter.available,
+  fn: async () => {
+    const env = { SERLAB_CORPORA: "no/such/folder", SERLAB_SEED: "0" };
+    const { notebook } = await executeNotebook(features, { env });
+    const [first] = outputs(notebook);
+    assert.match(joined(first!.text), /no such file or folder.*Going on with synthetic speech, seed 0/);
+    const kept = stored(features);
+    for (const each of [notebook, kept]) {
+      assertSound(each, 14);
+      const titles = outputs(each).flatMap(({ data }) =>
+        (data?.[PLOTLY_MIME] as { layout: { title: { text: string } } } | undefined)?.layout.title.text ?? []
+      );
+      // Two figures show no recording of the corpus.
+      assert.equal(titles.filter((title) => title.includes("synthetic speech, seed 0")).length, 12);
+    }
+    assertAsStored(notebook, kept, 1);
+    assert.doesNotMatch(JSON.stringify(outputs(kept)), /DIFFERENT/);
   },
 });
 
@@ -125,17 +159,7 @@ Deno.test({
   ignore: !jupyter.available || !existsSync(join(realCorpora, "RAVDESS")),
   fn: () =>
     inFolder(async (folder) => {
-      // A part of each corpus, so that this takes seconds.
-      const link = (from: string, wanted: RegExp) => {
-        mkdirSync(join(folder, from), { recursive: true });
-        for (const name of readdirSync(join(realCorpora, from))) {
-          if (wanted.test(name)) symlinkSync(join(realCorpora, from, name), join(folder, from, name));
-        }
-      };
-      link("RAVDESS", /^Actor_01$/);
-      link("CREMA-D/AudioWAV", /^(1001|1006|1013|1017|1076)_/);
-      link("TESS", /^OAF_(angry|neutral)$/i);
-      link("SAVEE", /^DC$/);
+      linkPart(folder, /^(1001|1006|1013|1017|1076)_/, /^OAF_(angry|neutral)$/i);
       const { notebook } = await executeNotebook(explore, { env: { SERLAB_CORPORA: folder } });
       assertSound(notebook, 9);
       const text = (id: string) =>
@@ -145,6 +169,42 @@ Deno.test({
       assert.match(text("survey"), /1076_MTI_SAD_XX\s+Every sample is zero/);
       assert.match(text("classes"), /CREMA-D, RAVDESS, SAVEE, TESS/);
       assert.match(text("pick"), /calm\s+ravdess\/03-01-02-01-01-01-01/);
+    }),
+});
+
+/** A part of each real corpus, so that a test takes seconds. */
+function linkPart(folder: string, cremaD: RegExp, tess: RegExp): void {
+  const link = (from: string, wanted: RegExp) => {
+    mkdirSync(join(folder, from), { recursive: true });
+    for (const name of readdirSync(join(realCorpora, from))) {
+      if (wanted.test(name)) symlinkSync(join(realCorpora, from, name), join(folder, from, name));
+    }
+  };
+  link("RAVDESS", /^Actor_01$/);
+  link("CREMA-D/AudioWAV", cremaD);
+  link("TESS", tess);
+  link("SAVEE", /^DC$/);
+}
+
+Deno.test({
+  name:
+    "02_features_and_augmentation on real corpora: copies find their originals, speakers are nearer than emotions [jupyter] (../shared/corpora)",
+  ignore: !jupyter.available || !existsSync(join(realCorpora, "RAVDESS")),
+  fn: () =>
+    inFolder(async (folder) => {
+      linkPart(folder, /^10(01|13)_/, /^YAF_angry$/i);
+      const { notebook } = await executeNotebook(features, { env: { SERLAB_CORPORA: folder } });
+      assertSound(notebook, 14);
+      const numbers = (id: string) => {
+        const { data } = notebook.cells.find((c) => c.id === id)!.outputs!.at(-1)!;
+        const lines = joined(data!["text/plain"] as string | string[]).split("\n").slice(2);
+        return lines.map((line) => line.trim().split(/\s{2,}/).slice(1).map(Number));
+      };
+      assert.equal(numbers("copies").length, 3);
+      for (const [found, chance] of numbers("copies")) assert.ok(found! > 0.8 && chance! < 0.1, `${found}`);
+      for (const [speaker, , others] of numbers("neighbours-table")) {
+        assert.ok(speaker! > others! + 0.2, `${speaker} and ${others}`);
+      }
     }),
 });
 
@@ -246,20 +306,23 @@ Deno.test("the kernelspec starts this very Deno and takes interrupts by message"
 
 Deno.test({
   name:
-    "01_explore as a page: no figure is blank, nothing overflows, no error, on a desk and on a phone [jupyter] [chromium]",
+    "the chapters as pages: no figure is blank, nothing overflows, no error, on a desk and on a phone [jupyter] [chromium]",
   ignore: !jupyter.available || !browser.available,
   sanitizeOps: false,
   sanitizeResources: false,
   fn: () =>
     inFolder(async (folder) => {
-      const page = join(folder, "page.html");
-      writeFileSync(page, await notebookHtml(explore));
       const launched = await chromium.launch({
         executablePath: browser.available ? browser.path : "",
         args: Deno.build.os === "linux" && Deno.uid() === 0 ? ["--no-sandbox"] : [],
       });
       try {
-        for (const [width, colorScheme] of [[1200, "light"], [390, "dark"]] as const) {
+        const views = chapters.flatMap((chapter) =>
+          ([[1200, "light"], [390, "dark"]] as const).map((view) => ({ chapter, view }))
+        );
+        for (const { chapter, view: [width, colorScheme] } of views) {
+          const page = join(folder, `${chapter.name}.html`);
+          if (!existsSync(page)) writeFileSync(page, await notebookHtml(chapter.path));
           const tab = await launched.newPage({ viewport: { width, height: 900 }, colorScheme });
           const problems: string[] = [];
           tab.on("console", (message) => message.type() === "error" && problems.push(message.text()));
@@ -268,7 +331,7 @@ Deno.test({
           await tab.goto(`file://${page}`);
           const looks = await tab.evaluate(lookAtFigures);
           assert.deepEqual(problems, []);
-          assert.equal(looks.figures.length, 9);
+          assert.equal(looks.figures.length, chapter.figures);
           assert.ok(looks.pageWidth <= width, `the page is ${looks.pageWidth} pixels wide on ${width}`);
           for (const figure of looks.figures) {
             assert.ok(figure.alt.length > 20, "a figure says what it shows");
@@ -281,8 +344,8 @@ Deno.test({
               `${figure.alt.slice(0, 40)}: ground ${figure.ground}`,
             );
           }
-          assert.equal(looks.players, 8);
-          assert.ok(looks.seconds.every((s) => s > 1 && s < 2.1), looks.seconds.join());
+          assert.equal(looks.players, chapter.players);
+          assert.ok(looks.seconds.every((s) => s > 1 && s < 2.3), looks.seconds.join());
           await tab.close();
         }
       } finally {
