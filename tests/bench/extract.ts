@@ -1,7 +1,7 @@
 /**
  * Speed of getting a corpus's features: one recording (beside librosa), all cores, the cache, augmentation, memory.
  *
- *     deno run -A tests/bench/extract.ts CORPORA [--clips 80] [--librosa librosa.json] [--out results/bench/extract.json]
+ *     deno run -A tests/bench/extract.ts CORPORA [--clips 80] [--rows 1200] [--librosa librosa.json] [--out results/bench/extract.json]
  *
  * CORPORA holds CREMA-D, RAVDESS, SAVEE and TESS. A clip's time is its best of three, here and there. librosa's times come from `librosa_extract.py` over the same files.
  * The mean over 'the four corpora' weighs each by its full size, 12,162 recordings in all.
@@ -10,18 +10,25 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { parseArgs } from "node:util";
 import { loadAudio } from "../../lib/audio/load.ts";
 import { trim } from "../../lib/audio/trim.ts";
-import { noise, pitchShift, timeStretch } from "../../lib/augment/mod.ts";
+import { type AugmentationRecord, noise, pitchShift, study002Copies, timeStretch } from "../../lib/augment/mod.ts";
 import { extractAll, extractEach } from "../../lib/augment/extract.ts";
 import { FeatureCache } from "../../lib/features/cache.ts";
 import { logMelSpectrogram, recipe } from "../../lib/features/mod.ts";
 import { sha256Hex } from "../../lib/io.ts";
+import { stream } from "../../lib/random.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { clips: { type: "string", default: "80" }, librosa: { type: "string" }, out: { type: "string" } },
+  options: {
+    clips: { type: "string", default: "80" },
+    rows: { type: "string", default: "1200" },
+    librosa: { type: "string" },
+    out: { type: "string" },
+  },
 });
 const folder = positionals[0];
 if (folder === undefined) throw new Error("Name the folder with the corpora.");
@@ -31,10 +38,10 @@ const FULL = { "CREMA-D": 7442, "RAVDESS": 1440, "SAVEE": 480, "TESS": 2800 } as
 type Corpus = keyof typeof FULL;
 const corpora = Object.keys(FULL) as Corpus[];
 
-function clips(corpus: Corpus): string[] {
+function clips(corpus: Corpus, most = Number(values.clips)): string[] {
   const all = readdirSync(join(folder!, corpus), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".wav")).map((path) => join(corpus, path)).sort();
-  const count = Math.min(Number(values.clips), all.length);
+  const count = Math.min(most, all.length);
   return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!);
 }
 
@@ -102,26 +109,79 @@ async function logMel(path: string): Promise<void> {
   report["augmentMs"] = { ours, theirs: theirs?.augmentMs ?? null };
 }
 
-// All cores: every clip of the small corpora over and over, about as many as the full ones have.
+// All cores: one recipe that is nearly all reading and sending, and study 002's four rows of each recording. As many of each
+// corpus as the full ones have of each other, over and over where there are not enough; the ways in turn, medians of three.
 {
-  const few = corpora.flatMap(clips);
-  const rows = Array.from({ length: Math.ceil(7680 / few.length) }, () => few).flat().map((path) => ({ path }));
-  const seconds: number[] = [], residentMb: number[][] = [];
-  for (const workers of [0, 1, 2]) {
-    const start = performance.now(), resident: number[] = [];
-    let count = 0;
-    for await (const { items } of extractEach(rows, { dir: folder, recipe: "study003", workers })) {
-      count += items.length;
-      if (count % Math.floor(rows.length / 4) === 0) resident.push(Math.round(Deno.memoryUsage().rss / 2 ** 20));
+  const sample = (most: number): { path: string }[] =>
+    corpora.flatMap((corpus) => {
+      const found = clips(corpus, Infinity), wanted = Math.round((FULL[corpus] * most) / 12162);
+      return Array.from({ length: wanted }, (_, i) => ({ path: found[Math.floor(i * found.length / wanted)]! }));
+    });
+  const copies = study002Copies();
+  const study002 = (row: { readonly path: string }) => [
+    null,
+    ...copies.map((copy, i) => {
+      // None of these draws looks at the sound.
+      const params = copy.draw(stream(0, "bench", row.path, i), { samples: new Float32Array(0), sampleRateHz: 22050 });
+      return { name: copy.name, version: copy.version, params } as AugmentationRecord;
+    }),
+  ];
+  const jobs = [
+    { name: "study003", recipe: "study003", rows: sample(Number(values.rows) * 6), augment: undefined },
+    { name: "study002, four rows a clip", recipe: "study002", rows: sample(Number(values.rows)), augment: study002 },
+  ];
+  const median = (times: readonly number[]) => times.toSorted((x, y) => x - y)[Math.floor(times.length / 2)]!;
+  report["workers"] = [];
+  for (const { name, recipe, rows, augment } of jobs) {
+    const seconds: [number[], number[], number[]] = [[], [], []], residentMb: number[] = [];
+    // Time of the processor, all threads together: what is spent does not depend on what else the machine does.
+    const spent: [number[], number[], number[]] = [[], [], []];
+    let arrays = 0;
+    for (let turn = 0; turn < 3; turn++) {
+      for (const workers of [0, 1, 2] as const) {
+        const start = performance.now(), before = process.cpuUsage();
+        let count = 0;
+        arrays = 0;
+        const options = { dir: folder, recipe, workers, ...(augment ? { augment } : {}) };
+        for await (const { items } of extractEach(rows, options)) {
+          count++;
+          arrays += items.length;
+          if (count % Math.floor(rows.length / 4) === 0) residentMb.push(Math.round(Deno.memoryUsage().rss / 2 ** 20));
+        }
+        const wanted = rows.length * (augment ? 4 : 1);
+        if (arrays !== wanted) throw new Error(`${wanted - arrays} of ${wanted} arrays failed`);
+        seconds[workers].push((performance.now() - start) / 1000);
+        const { user, system } = process.cpuUsage(before);
+        spent[workers].push((user + system) / 1e6);
+      }
     }
-    if (count !== rows.length) throw new Error(`${rows.length - count} clips failed`);
-    seconds.push(round((performance.now() - start) / 1000));
-    residentMb.push(resident);
-    say(`study003, ${rows.length} clips, ${workers} workers: ${seconds.at(-1)} s; ${resident.join(", ")} MiB resident`);
+    const [none, one, two] = seconds.map(median) as [number, number, number];
+    const [cpuNone, , cpuTwo] = spent.map(median) as [number, number, number];
+    const most = Math.max(...residentMb);
+    say(
+      `${name}, ${rows.length} clips: caller's thread ${none.toFixed(2)} s, one worker ${one.toFixed(2)} s, ` +
+        `two ${two.toFixed(2)} s: ${(none / two).toFixed(2)} times none, ${
+          (one / two).toFixed(2)
+        } times one (bound: 1.8); ` +
+        `of the processor ${cpuNone.toFixed(2)} s and with two workers ${cpuTwo.toFixed(2)} s, on two free cores ` +
+        `${(2 * cpuNone / cpuTwo).toFixed(2)} times; at most ${most} MiB resident`,
+    );
+    if (augment) {
+      say(
+        `study 002's 48,608 rows on two cores: ${(two * 48608 / arrays).toFixed(0)} s (bound: 327 s, the original's)`,
+      );
+    }
+    (report["workers"] as unknown[]).push({
+      ...{ name, clips: rows.length, arrays },
+      seconds: {
+        none: seconds[0].map((s) => round(s)),
+        one: seconds[1].map((s) => round(s)),
+        two: seconds[2].map((s) => round(s)),
+      },
+      processorSeconds: { none: round(cpuNone), two: round(cpuTwo) },
+      residentMb: most,
+    });
   }
-  const [none, one, two] = seconds as [number, number, number];
-  say(`2 workers are ${(one / two).toFixed(2)} times one, ${(none / two).toFixed(2)} times none (bound: 1.8)`);
-  report["workers"] = { recipe: "study003", clips: rows.length, seconds: { none, one, two }, residentMb };
 }
 
 // The cache: 12,162 vectors of study 002, unpadded full length.

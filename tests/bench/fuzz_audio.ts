@@ -1,5 +1,5 @@
 /**
- * Decodes 10,000 broken files (or as many as the first argument says) and reports how they end.
+ * Takes the features of 10,000 broken files (or as many as the first argument says) and reports how they end.
  *
  * A worker decodes; a file that takes longer than 2 s is a hang: the worker is ended and the file named.
  *
@@ -7,7 +7,9 @@
  */
 
 import { decodeAudio, examineAudio, resample, toMono } from "../../lib/audio/mod.ts";
+import { loadAudioBytes } from "../../lib/audio/load.ts";
 import { AudioError } from "../../lib/errors.ts";
+import { recipe, recipeNames } from "../../lib/features/mod.ts";
 import { mutation, seeds } from "../audio/mutations.ts";
 
 const LIMIT_MS = 2000;
@@ -31,7 +33,7 @@ const scope = self as unknown as {
 // `import.meta.main` is true in the worker as well.
 if (scope.name !== WORKER) await main();
 else {
-  const all = seeds();
+  const all = seeds(), recipes = recipeNames().map(recipe);
   scope.onmessage = async ({ data: index }) => {
     const { name, bytes } = mutation(all, index);
     const start = performance.now();
@@ -42,6 +44,9 @@ else {
       examineAudio(audio, name);
       const { samples } = resample(toMono(audio), 22050);
       if (!samples.every(Number.isFinite)) [end, text] = ["defect", "samples that are not finite"];
+      const chosen = recipes[index % recipes.length]!;
+      const { data } = chosen.extract(await loadAudioBytes(bytes, name, chosen.load));
+      if (!data.every(Number.isFinite)) [end, text] = ["defect", `${chosen.name}: features that are not finite`];
     } catch (error) {
       const fine = error instanceof AudioError && error.message.startsWith(`${name}: `);
       end = fine ? "error" : "defect";
