@@ -25,6 +25,8 @@ export interface OpenCorpusOptions {
   readonly seed?: number;
   /** Speakers of the synthetic corpus (default 8). */
   readonly speakers?: number;
+  /** Strength of a cue planted into the synthetic corpus that tells the label to who knows the speaker (default 0). */
+  readonly speakerCue?: number;
 }
 
 /** A corpus that was opened. */
@@ -48,7 +50,7 @@ export interface NotebookCorpus {
  * do, and the synthetic corpus is opened instead: its titles say so.
  */
 export async function openCorpus(options: OpenCorpusOptions = {}): Promise<NotebookCorpus> {
-  const { seed = 0, speakers = 8 } = options;
+  const { seed = 0, speakers = 8, speakerCue = 0 } = options;
   const asked = options.dir?.trim() ?? "";
   let problem = "";
   if (asked !== "") {
@@ -68,9 +70,9 @@ export async function openCorpus(options: OpenCorpusOptions = {}): Promise<Noteb
       problem = `${error.message.replaceAll(dir, asked)} `;
     }
   }
-  const { dir } = await synthesize({ seed, speakers, dir: join(ROOT, "data", "synthetic") });
+  const { dir } = await synthesize({ seed, speakers, speakerCue, dir: join(ROOT, "data", "synthetic") });
   const { rows } = await indexCorpus(dir);
-  const title = `synthetic speech, seed ${seed}`;
+  const title = `synthetic speech${speakerCue > 0 ? " with a planted cue" : ""}, seed ${seed}`;
   const advice = problem
     ? `${problem}Going on with ${title}; give the folder of a corpus in SERLAB_CORPORA.`
     : `${rows.length} recordings: ${title}. For a real corpus give its folder in SERLAB_CORPORA; ` +
