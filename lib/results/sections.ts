@@ -389,7 +389,7 @@ export function sweepSection(sweeps: readonly SweepText[]): string[] {
     lines.push(
       `#### ${sweep.method}, \`${sweep.protocol}\`, *${sweep.variant}*`,
       "",
-      `${sweep.describe[0]!.toUpperCase()}${sweep.describe.slice(1)}: ${configurations} configurations${several}, ${
+      `Searched: ${sweep.describe}; ${configurations} configurations${several}, ${
         plural(sweep.epochs, "epoch")
       } at most, ${plural(sweep.threads, "thread")} a trial, ${formatFixed(sweep.hours, 2)} hours in all${
         sweep.fraction === 1 ? "" : `, on ${percent(sweep.fraction)} of the recordings`
