@@ -16,6 +16,7 @@ import {
 
 import type { TrialRecord } from "../../lib/search/types.ts";
 import { serlab } from "../commands/run_cli.ts";
+import { tinyCorpora } from "../study/small.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -274,6 +275,40 @@ Deno.test("a sweep logs each trial once, when nothing can change it any more, an
     // The same command has nothing to do, and nothing to log.
     assert.equal((await serlab([...args, ...logs.slice(0, 2)])).code, 0);
     for (const run of runs) assert.equal(readdirSync(join(folder, run)).length, 1);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+Deno.test("a study logs each run with its epochs and its result, and a run that was there not again", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "serlab-log-"));
+  try {
+    const args = ["study", "004", "--variant", "scaled", "--protocol", "as-published", "--seeds", "1", "--epochs", "2"]
+      .concat("--corpora", tinyCorpora({ ravdess: 4 }), "--allow-incomplete", "--no-cache", "--out", join(dir, "out"))
+      .concat("--tensorboard", join(dir, "log"));
+    const first = await serlab(args);
+    assert.equal(first.code, 0, first.err);
+    const folder = join(dir, "log", "004-as-published", "scaled-s0");
+    const [file, ...more] = readdirSync(folder);
+    assert.deepEqual(more, []);
+    const text = new TextDecoder("latin1").decode(readFileSync(join(folder, file!)));
+    // Tags in the order of the events: twice an epoch's, then the result.
+    const tags = [
+      ...text.matchAll(/fold0\/loss|fold0\/accuracy|(?<!\/)accuracy|uar|_hparams_\/session_(?:start|end)_info/g),
+    ];
+    assert.deepEqual(tags.map(([tag]) => tag), [
+      "_hparams_/session_start_info",
+      "fold0/loss",
+      "fold0/accuracy",
+      "fold0/loss",
+      "fold0/accuracy",
+      "accuracy",
+      "uar",
+      "_hparams_/session_end_info",
+    ]);
+    const again = await serlab(args);
+    assert.match(again.err, /was there/);
+    assert.equal(readdirSync(folder).length, 1);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
