@@ -110,12 +110,16 @@ export function modelFeatures(info: BundleInfo, wave: Waveform): NdArray {
  * @param bundle The bundle.
  * @param wave Mono audio.
  * @throws {AudioError} when the audio is unusable (no samples, a sample that is not finite).
+ * @throws {FormatError} when the bundle's model gives no probabilities.
  */
 export async function predict(bundle: Bundle, wave: Waveform, options: PredictOptions = {}): Promise<Prediction> {
   const { info, model, outlier } = bundle;
   const features = modelFeatures(info, wave);
   const raw = await model.predict(applyScaler(info.scaler, features));
   const { data } = applyTemperature(raw, info.calibration?.temperature ?? 1);
+  if (!data.every((p) => p >= 0 && p <= 1 + 1e-6)) {
+    throw new FormatError(`${info.name}: its model gives something that is no probability for this recording.`);
+  }
   let best = 0;
   data.forEach((p, i) => best = p > data[best]! ? i : best);
   const confidence = data[best]!;

@@ -5,7 +5,8 @@ import { zipSync } from "fflate";
 import { type BundleFiles, decodeBundle } from "../lib/bundle.ts";
 import { packBundle, unpackBundle } from "../lib/bundle_archive.ts";
 import { readBundle, readBundleFiles, writeBundleFiles } from "../lib/bundle_files.ts";
-import { FormatError, WriteError } from "../lib/errors.ts";
+import { FormatError, SerlabError, WriteError } from "../lib/errors.ts";
+import { predict } from "../lib/predict.ts";
 import { stream } from "../lib/random.ts";
 import { temporaryFolder } from "./study/small.ts";
 
@@ -69,6 +70,54 @@ Deno.test("any byte of a bundle that is changed is refused, or changes nothing t
       "refused",
     );
   }
+});
+
+/** `bundle.json` with a value replaced and its hash made anew, as anyone can. */
+async function forged(change: (body: Record<string, unknown>) => void): Promise<BundleFiles> {
+  const { sha256: _, ...body } = JSON.parse(new TextDecoder().decode(files.get("bundle.json")));
+  change(body);
+  const text = (value: unknown): Uint8Array<ArrayBuffer> =>
+    new TextEncoder().encode(JSON.stringify(value, null, 1) + "\n");
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text(body)));
+  const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return new Map(files).set("bundle.json", text({ ...body, sha256 }));
+}
+
+Deno.test("a bundle that is forged with a fitting hash is refused or answers; it never breaks the program", async () => {
+  const rng = stream(1, "forge");
+  const odd: readonly unknown[] = [null, -1, 0, 1e308, "", "__proto__", [], {}, [null], true, "1", 1.5, { length: 3 }];
+  const samples = Float32Array.from({ length: 24000 }, (_, i) => 0.2 * Math.sin(i / 30) + 0.01 * Math.sin(i * i));
+  let refused = 0;
+  for (let i = 0; i < 250; i++) {
+    const path: string[] = [];
+    const value = odd[rng.randint(0, odd.length)];
+    const changed = await forged((body) => {
+      let at: Record<string, unknown> = body;
+      for (;;) {
+        const keys = Object.keys(at), key = keys[rng.randint(0, keys.length)]!;
+        path.push(key);
+        const inner = at[key];
+        if (inner !== null && typeof inner === "object" && Object.keys(inner).length > 0 && rng.uniform(0, 1) < 0.75) {
+          at = inner as Record<string, unknown>;
+          continue;
+        }
+        at[key] = value;
+        return;
+      }
+    });
+    const what = `${path.join(".")} = ${JSON.stringify(value)}`;
+    try {
+      const bundle = await decodeBundle(changed, "b");
+      const { probabilities } = await predict(bundle, { samples, sampleRateHz: 8000 });
+      assert.ok(Object.values(probabilities).every((p) => p >= 0 && p <= 1), what);
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+      assert.ok(error instanceof SerlabError, `${what}: ${(error as Error).stack}`);
+      assert.ok(!error.message.includes("\n"), what);
+      refused++;
+    }
+  }
+  assert.ok(refused > 100 && refused < 250, String(refused));
 });
 
 Deno.test("an archive with compressed, strange or too many entries is refused before it is read", () => {
