@@ -9,6 +9,7 @@
 import type { Prediction } from "../predict.ts";
 import { type Client, PageError } from "./client.ts";
 import { announce, byId, clearError, el, showError, svg } from "./dom.ts";
+import { markdown } from "./markdown.ts";
 import { Player, wavOf } from "./player.ts";
 import { colorOf, dashesOf, drawSpectrogram, drawTimeline, drawWaveform } from "./plots.ts";
 import type { BundleSummary, Clip, Decoded, SiteExample, SiteInfo, SpectrogramPicture, Timeline } from "./protocol.ts";
@@ -282,6 +283,7 @@ export class ListenView {
         byId("clip-title").focus({ preventScroll: true });
       }
       this.#legend(summaries[0]!);
+      showCards(summaries);
       if (isNew) {
         this.redraw();
         const picture = await this.#client.ask("spectrogram", { clip, columns: 600, rows: 80 });
@@ -392,6 +394,19 @@ export class ListenView {
   }
 }
 
+/** The model cards of the models that answered, closed until somebody wants to read them. */
+function showCards(bundles: readonly BundleSummary[]): void {
+  const cards = bundles.filter(({ card }) => card !== null).map(({ name, card }) =>
+    el(
+      "details",
+      { class: "card" },
+      el("summary", {}, `Model card of ${name}`),
+      el("div", { class: "card-text" }, ...markdown(card!, 3)),
+    )
+  );
+  byId("cards").replaceChildren(...cards);
+}
+
 function describeTimeline({ labels, probabilities, timesSec }: Timeline): string {
   const best = probabilities.map((row) => row.indexOf(Math.max(...row)));
   const parts: string[] = [];
@@ -430,12 +445,12 @@ function answerCard(
   return el(
     "article",
     { class: abstained ? "answer abstained" : "answer", "aria-label": named ? `Answer of ${bundle.name}` : "Answer" },
-    el("p", { class: "answer-model" }, named ? bundle.name : bundle.origin),
+    el("p", { class: "answer-model" }, `${named ? bundle.name : bundle.origin}, protocol ${bundle.protocol}`),
     el("h3", { class: "answer-label" }, abstained ? "Cannot say" : emotion),
     el(
       "p",
       { class: "answer-sure" },
-      abstained ? `This is unlike what the model knows. ${emotion} comes closest, ${share}.` : `${share} sure`,
+      abstained ? `It comes closest to ${emotion}, ${share}.` : `${share} sure`,
     ),
     el("ul", { class: "bars" }, ...bars),
     warnings.length > 0 &&

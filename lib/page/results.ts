@@ -10,7 +10,8 @@ import { PageError } from "./client.ts";
 import { byId, el, showError, svg } from "./dom.ts";
 import type { ResultRow, ResultsTable } from "./results_types.ts";
 
-const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`;
+const points = (share: number): string => (100 * share).toFixed(1);
+const percent = (share: number): string => `${points(share)} %`;
 
 interface Column {
   readonly name: string;
@@ -24,7 +25,7 @@ function strip({ accuracy, interval, claim }: ResultRow): SVGSVGElement {
   const x = (share: number): number => 2 + 136 * share;
   return svg(
     "svg",
-    { class: "strip", viewBox: "0 0 140 20", width: 126, height: 20, "aria-hidden": "true" },
+    { class: "strip", viewBox: "0 0 140 20", width: 112, height: 20, "aria-hidden": "true" },
     svg("line", { class: "strip-axis", x1: 2, x2: 138, y1: 10, y2: 10 }),
     interval && svg("line", { class: "strip-interval", x1: x(interval[0]), x2: x(interval[1]), y1: 10, y2: 10 }),
     claim && svg("path", {
@@ -36,12 +37,29 @@ function strip({ accuracy, interval, claim }: ResultRow): SVGSVGElement {
 }
 
 const COLUMNS: readonly Column[] = [
-  { name: "Study", key: (row) => row.study, cell: (row) => row.study },
-  { name: "Variant", key: (row) => row.variant, cell: (row) => row.variant },
+  {
+    name: "Study, variant",
+    key: (row) => `${row.study} ${row.variant}`,
+    cell: (row) => el("span", {}, el("span", { class: "study" }, row.study), row.variant),
+  },
   {
     name: "Protocol",
     key: (row) => row.order,
     cell: (row) => el("span", { class: `protocol ${row.bySpeaker ? "clean" : "leaky"}` }, row.protocol),
+  },
+  {
+    name: "Accuracy",
+    key: (row) => row.accuracy,
+    numeric: true,
+    cell: (row) =>
+      el("strong", {}, row.sd === null ? percent(row.accuracy) : `${points(row.accuracy)} ± ${percent(row.sd)}`),
+  },
+  { name: "0 to 100 %", key: (row) => row.accuracy, cell: strip },
+  {
+    name: "95 % interval",
+    key: (row) => row.interval?.[0] ?? -1,
+    numeric: true,
+    cell: (row) => row.interval ? `${points(row.interval[0])} to ${percent(row.interval[1])}` : "–",
   },
   {
     name: "Claimed",
@@ -49,24 +67,6 @@ const COLUMNS: readonly Column[] = [
     numeric: true,
     cell: (row) => row.claim ? `${percent(row.claim.accuracy)}, n ${row.claim.n}` : "–",
   },
-  {
-    name: "Accuracy",
-    key: (row) => row.accuracy,
-    numeric: true,
-    cell: (row) =>
-      el(
-        "strong",
-        {},
-        row.sd === null ? percent(row.accuracy) : `${percent(row.accuracy)} ± ${(100 * row.sd).toFixed(1)}`,
-      ),
-  },
-  {
-    name: "95 % interval",
-    key: (row) => row.interval?.[0] ?? -1,
-    numeric: true,
-    cell: (row) => row.interval ? `${(100 * row.interval[0]).toFixed(1)} to ${percent(row.interval[1])}` : "–",
-  },
-  { name: "0 to 100 %", key: (row) => row.accuracy, cell: strip },
   { name: "UAR", key: (row) => row.uar, numeric: true, cell: (row) => percent(row.uar) },
   { name: "Clips", key: (row) => row.clips, numeric: true, cell: (row) => String(row.clips) },
   { name: "Speakers", key: (row) => row.speakers, numeric: true, cell: (row) => String(row.speakers) },
@@ -161,7 +161,7 @@ export class ResultsView {
         "tr",
         {},
         ...COLUMNS.map(({ cell, numeric }, i) =>
-          el(i === 1 ? "th" : "td", { class: numeric && "number", scope: i === 1 && "row" }, cell(row))
+          el(i === 0 ? "th" : "td", { class: numeric && "number", scope: i === 0 && "row" }, cell(row))
         ),
       )
     );
@@ -176,13 +176,14 @@ export class ResultsView {
     const chosen = byId<HTMLSelectElement>("filter-study").value;
     byId("results-notes").replaceChildren(
       ...this.#table.studies.filter(({ id, why }) => why && (!chosen || id === chosen)).map((
-        { id, title, source, flaw, why },
+        { id, title, source, claims, flaw, why },
       ) =>
         el(
           "article",
           { class: "note" },
           el("h2", {}, `${id}: ${title}`),
           el("p", { class: "hint" }, `Published in ${source}.`),
+          ...claims.map((claim) => el("p", { class: "hint" }, claim)),
           el("p", {}, flaw),
           el("p", {}, why),
         )

@@ -52,6 +52,8 @@ export interface ResultStudy {
   readonly title: string;
   /** Where it was published. */
   readonly source: string;
+  /** Its published numbers, one sentence each. */
+  readonly claims: readonly string[];
   /** Its own mistake. */
   readonly flaw: string;
   /** Why the clean value differs. */

@@ -5,6 +5,7 @@
  */
 
 import type { ResultRow, ResultsTable } from "../page/results_types.ts";
+import { formatFixed } from "../training/metrics.ts";
 import { readChecked } from "../results/report.ts";
 import { type CheckedRecord, PROTOCOL_ORDER, studyCells, type StudyText } from "../results/summary.ts";
 
@@ -50,8 +51,13 @@ export function resultsTable(resultsDir: string, studies: readonly StudyText[]):
     rows,
     studies: ids.map((id) => {
       const study = studies.find((each) => each.id === id);
-      const { title = id, source = "nothing: a preparation of other studies", flaw = "", why = "" } = study ?? {};
-      return { id, title, source, flaw, why };
+      const { title = id, source = "serlab", flaw = "", why = "" } = study ?? {};
+      const claims = (study?.claims ?? []).map(({ variant, accuracy, n, source: where, note }) =>
+        `Claimed for ${variant}: ${formatFixed(100 * accuracy, 2)} % of ${n} clips (${where}${
+          note === undefined ? "" : `; in truth ${note}`
+        }).`
+      );
+      return { id, title, source, claims, flaw, why };
     }),
   };
 }

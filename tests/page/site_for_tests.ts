@@ -4,8 +4,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { decodeBundle, rewriteBundle } from "../../lib/bundle.ts";
-import { readBundleFiles, writeBundleFiles } from "../../lib/bundle_files.ts";
 import type { ResultsTable } from "../../lib/page/results_types.ts";
 import { buildApp } from "../../lib/serve/build.ts";
 import { assembleSite, type Site } from "../../lib/serve/site.ts";
@@ -42,19 +40,24 @@ export const table: ResultsTable = {
     row("102", "second", "clean", 7, 0.6),
   ],
   studies: [
-    { id: "101", title: "One", source: "somewhere", flaw: "It knew the voices.", why: "Voices were shared." },
-    { id: "102", title: "Two", source: "elsewhere", flaw: "It did not.", why: "They were not." },
+    {
+      id: "101",
+      title: "One",
+      source: "somewhere",
+      claims: ["Claimed: 90 %."],
+      flaw: "It knew the voices.",
+      why: "Voices were shared.",
+    },
+    { id: "102", title: "Two", source: "elsewhere", claims: [], flaw: "It did not.", why: "They were not." },
   ],
 };
 
 /** A site and the folder it was built in. */
 export interface BuiltSite {
-  /** The site, with the bundles `004-scaled` and `other`. */
+  /** The site, with the bundles `004-scaled` and `004-scaled-as-published`. */
   readonly site: Site;
   /** The same page with the first bundle only: another version. */
   readonly smaller: Site;
-  /** Folder of the first bundle: the committed one, for audio of any rate. */
-  readonly bundle: string;
   /** Folder for what a test writes. */
   readonly folder: string;
   /** Removes the folder. */
@@ -64,16 +67,11 @@ export interface BuiltSite {
 /** Builds the page. */
 export async function buildSite(): Promise<BuiltSite> {
   const folder = mkdtempSync(join(tmpdir(), "serlab-page-"));
-  const app = join(folder, "app"), first = join(folder, "004-scaled"), other = join(folder, "other");
+  const app = join(folder, "app"), second = `${bundleFolder}-as-published`;
   await buildApp({ out: app, results: () => table, quality: 1 });
-  const files = readBundleFiles(bundleFolder);
-  const { info, outlier, card } = await decodeBundle(files, "004-scaled");
-  const withRate = await rewriteBundle(files, { ...info, sampleRateHz: 48000 }, { outlier, card });
-  for (const path of [first, other]) writeBundleFiles(path, withRate);
   return {
-    site: await assembleSite(app, [first, other]),
-    smaller: await assembleSite(app, [first]),
-    bundle: first,
+    site: await assembleSite(app, [bundleFolder, second]),
+    smaller: await assembleSite(app, [bundleFolder]),
     folder,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
