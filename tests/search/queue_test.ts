@@ -155,6 +155,29 @@ redisTest("a sweep that is interrupted leaves nothing to begin, and goes on wher
   await stop();
 });
 
+redisTest("a sweep that is interrupted before anything has begun leaves nothing at all", async (redis) => {
+  const abort = new AbortController(), connection = await connectRedis(redis.url, { onNotice: assert.fail });
+  const executor = await executorFor(redis.url), jobs = hillJobs(3);
+  const running = collect(executor, jobs, abort.signal);
+  running.catch(() => {});
+  const queue = queueName(needsOf(jobs[0]!, IDENTITY.code, null));
+  while (await connection.redis.llen(`{serlab}:${queue}:wait`) < 3) await new Promise((r) => setTimeout(r, 10));
+  abort.abort(new Error("enough"));
+  await assert.rejects(running, /enough/);
+  await executor.close();
+  assert.deepEqual(await connection.redis.keys("*"), []);
+  // And what a killed coordinator left is no reason for a worker of another version to end.
+  const needs = needsOf(jobs[0]!, "old", null), notices: string[] = [];
+  await beat(connection.redis, "sweeps", queueName(needs), needs);
+  const [seconds] = await connection.redis.time();
+  await connection.redis.zadd("{serlab}:sweeps:seen", 1000 * (Number(seconds) - 3600), queueName(needs));
+  const stop = serve(redis.url, { onNotice: (line) => notices.push(line) });
+  while (notices.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.match(notices[0]!, /^This worker takes no trial of hill-random-none: its serlab is another one/);
+  await stop();
+  connection.close();
+});
+
 redisTest("a worker that is asked to end gives its trials back, and that is no loss", async (redis) => {
   const executor = await executorFor(redis.url), jobs = hillJobs(4);
   let begun = (): void => {};

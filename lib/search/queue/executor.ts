@@ -137,7 +137,7 @@ class QueueExecutor implements Executor {
       this.#isUnfinished = false;
     } catch (error) {
       // What nobody waits for any more shall not be begun; what runs may end, and its outcome waits for a resumed sweep.
-      if (!this.#connection.gone.aborted) await this.#drain(queue);
+      if (!this.#connection.gone.aborted) this.#isUnfinished = await this.#drain(queue);
       throw asQueueError(error, this.#connection);
     } finally {
       stop?.();
@@ -271,13 +271,20 @@ class QueueExecutor implements Executor {
     return queue;
   }
 
-  async #drain(queue: Queue): Promise<void> {
+  /** Takes out what has not begun; whether anything is left, running or not collected, that somebody may come back to. */
+  async #drain(queue: Queue): Promise<boolean> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, 2000);
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(true), 2000);
     });
-    await Promise.race([queue.drain().catch(() => {}), late]);
+    const drained = (async () => {
+      await queue.drain();
+      const kept = await this.#connection.redis.hlen(sweepKeys(queue.name).outcomes);
+      return kept + await queue.getActiveCount() > 0;
+    })().catch(() => true);
+    const isLeft = await Promise.race([drained, late]);
     clearTimeout(timer);
+    return isLeft;
   }
 
   /** Says that the sweep is there and looks who else is. */

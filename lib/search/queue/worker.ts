@@ -14,7 +14,7 @@ import { SerlabError } from "../../errors.ts";
 import { canonicalJson } from "../../io.ts";
 import type { TrialJob, TrialOutcome } from "../types.ts";
 import { asQueueError, type Connection, connectRedis, QueueError } from "./connection.ts";
-import { BEAT_SEC, lossReason } from "./executor.ts";
+import { BEAT_SEC, lossReason, PRESENT_SEC } from "./executor.ts";
 import {
   beat,
   leave,
@@ -162,10 +162,10 @@ class Server {
   /**
    * The open sweeps that this worker fits.
    *
-   * @throws {QueueError} when it is the first look and there are sweeps, none of which it fits.
+   * @throws {QueueError} when it is the first look and there are sweeps with a coordinator, and none that it fits.
    */
   async #fitting(open: ReadonlyMap<string, SweepNeeds>, isFirst: boolean): Promise<string[]> {
-    const lines: string[] = [];
+    const lines: string[] = [], refused: string[] = [];
     for (const [name, needs] of open) {
       if (this.#refused.has(name) || this.#fits.has(name)) continue;
       const { redis } = this.#connection, identity = this.#identity;
@@ -180,11 +180,16 @@ class Server {
         this.#fits.add(name);
       } else {
         this.#refused.set(name, reason);
+        refused.push(name);
         lines.push(`This worker takes no trial of ${needs.sweep}: ${reason}.`);
       }
     }
-    // To wait for another sweep would hide what is wrong.
-    if (isFirst && open.size > 0 && this.#fits.size === 0) throw new QueueError(lines.join("\n"));
+    if (isFirst && lines.length > 0 && this.#fits.size === 0) {
+      // To wait for another sweep would hide what is wrong; what was left by a coordinator that is gone is no such sign.
+      const alive = await readBoard(this.#connection.redis, "sweeps", PRESENT_SEC);
+      const said = lines.filter((_, i) => alive.has(refused[i]!));
+      if (said.length > 0) throw new QueueError(said.join("\n"));
+    }
     for (const line of lines) this.#options.onNotice(line);
     // A sweep that was closed and is opened again is another one.
     for (const name of this.#fits) if (!open.has(name)) this.#fits.delete(name);
