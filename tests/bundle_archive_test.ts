@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
 import { type BundleFiles, decodeBundle } from "../lib/bundle.ts";
 import { packBundle, unpackBundle } from "../lib/bundle_archive.ts";
@@ -10,7 +11,7 @@ import { predict } from "../lib/predict.ts";
 import { stream } from "../lib/random.ts";
 import { temporaryFolder } from "./study/small.ts";
 
-const folder = new URL("../results/bundles/004-scaled", import.meta.url).pathname;
+const folder = fileURLToPath(new URL("../results/bundles/004-scaled", import.meta.url));
 const files = readBundleFiles(folder);
 
 /** Decoding either gives the same bundle or is refused in one sentence. */

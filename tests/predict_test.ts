@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { encodeWav, resample } from "../lib/audio/mod.ts";
 import { type Bundle, type BundleInfo, decodeBundle } from "../lib/bundle.ts";
 import { readBundle, readBundleFiles } from "../lib/bundle_files.ts";
@@ -17,7 +18,7 @@ import { stream } from "../lib/random.ts";
 import type { Waveform } from "../lib/types.ts";
 import { temporaryFolder } from "./study/small.ts";
 
-const folder = new URL("../results/bundles/004-scaled", import.meta.url).pathname;
+const folder = fileURLToPath(new URL("../results/bundles/004-scaled", import.meta.url));
 const bundle = await readBundle(folder);
 const { info } = bundle;
 
@@ -53,7 +54,7 @@ Deno.test("the committed bundle predicts without tf.js, calibrated, within its m
 
 Deno.test("the committed cards say what their bundles measured, word for word", async () => {
   for (const name of ["004-scaled", "004-scaled-as-published"]) {
-    const path = new URL(`../results/bundles/${name}`, import.meta.url).pathname;
+    const path = fileURLToPath(new URL(`../results/bundles/${name}`, import.meta.url));
     const { card, info } = await readBundle(path);
     assert.equal(card, modelCard(info));
     for (const { describe, n } of info.consequences) {
