@@ -37,6 +37,14 @@ const seconds = (text: string): number => {
   return value;
 };
 
+const port = (text: string): number => {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535) {
+    throw new CommanderError(2, "serlab.number", `error: --port takes a number from 0 to 65535, not ${text}`);
+  }
+  return value;
+};
+
 function program(): Command {
   const serlab = new Command("serlab")
     .description("A reproducibility lab for speech emotion recognition.")
@@ -192,7 +200,7 @@ function program(): Command {
   serlab.command("serve")
     .description("serve the page; all computing happens in the visitor's browser")
     .addOption(model())
-    .option("--port <n>", "port", whole("--port"), 8000)
+    .option("--port <n>", "port; 0 takes a free one", port, 8000)
     .option("--host <address>", "address to listen on; other than loopback, others can reach it", "127.0.0.1")
     .option("--api", "answer POST /predict too, for machines")
     .option("--app <dir>", "folder of the built page", "data/page")

@@ -36,16 +36,22 @@ function strip({ accuracy, interval, claim }: ResultRow): SVGSVGElement {
   );
 }
 
+/** The protocol as a pill; on narrow screens it stands below the variant. */
+function protocolOf({ protocol, bySpeaker }: ResultRow, kind: string): HTMLElement {
+  return el("span", { class: `${kind} ${bySpeaker ? "clean" : "leaky"}` }, protocol);
+}
+
 const COLUMNS: readonly Column[] = [
   {
     name: "Study, variant",
     key: (row) => `${row.study} ${row.variant}`,
-    cell: (row) => el("span", {}, el("span", { class: "study" }, row.study), row.variant),
+    cell: (row) =>
+      el("span", {}, el("span", { class: "study" }, row.study), row.variant, protocolOf(row, "protocol narrow")),
   },
   {
     name: "Protocol",
     key: (row) => row.order,
-    cell: (row) => el("span", { class: `protocol ${row.bySpeaker ? "clean" : "leaky"}` }, row.protocol),
+    cell: (row) => protocolOf(row, "protocol"),
   },
   {
     name: "Accuracy",

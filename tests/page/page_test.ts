@@ -398,7 +398,7 @@ test("the results are sorted by their heads and filtered", () =>
     await page.click("nav >> text=Results");
     await page.waitForSelector("#results-table tbody tr");
     const column = async (n: number) =>
-      await page.locator(`#results-table tbody tr > :nth-child(${n})`).allTextContents();
+      await page.locator(`#results-table tbody tr > :nth-child(${n})`).allInnerTexts();
     assert.deepEqual(await column(1), ["101first", "101first", "102second", "102second"]);
     await page.getByRole("button", { name: "Accuracy" }).click();
     assert.deepEqual(await column(3), ["80.0 ± 1.2 %", "70.0 ± 1.2 %", "60.0 ± 1.2 %", "50.0 ± 1.2 %"]);
