@@ -269,10 +269,15 @@ function parseNotebook(path: string): Notebook {
   return notebook;
 }
 
-/** What does not depend on the run: the kernel's name instead of this machine's, no traces of widgets. */
+/** What does not depend on the run: the kernel's name instead of this machine's, no bars of work that is over. */
 function tidy(notebook: Notebook): Notebook {
+  const isOver = ({ output_type, data }: CellOutput): boolean =>
+    output_type === "display_data" && data !== undefined && joined(data["text/html"] as string | undefined) === "" &&
+    joined(data["text/plain"] as string | undefined) === "" && Object.keys(data).length <= 2;
   return {
-    cells: notebook.cells,
+    cells: notebook.cells.map((cell) =>
+      cell.outputs ? { ...cell, outputs: cell.outputs.filter((output) => !isOver(output)) } : cell
+    ),
     metadata: {
       kernelspec: { display_name: "Deno", language: "typescript", name: "deno" },
       language_info: { file_extension: ".ts", mimetype: "text/x.typescript", name: "typescript" },

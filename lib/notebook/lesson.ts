@@ -94,7 +94,7 @@ export async function lessonData(
 ): Promise<LessonData> {
   const recordings = options.rows ?? corpus.rows;
   const augment = (row: ManifestRow) => [null, ...(options.copies?.(row) ?? [])];
-  const bar = progress(recordings.length, { label: `features ${recipe}` });
+  const bar = progress(recordings.length, { label: `features ${recipe}`, leave: false });
   const arrays: NdArray[] = [];
   for await (
     const { items, failure } of extractEach(recordings, { dir: corpus.dir, recipe: recipeOf(recipe), augment })
@@ -160,7 +160,7 @@ export async function evaluateFolds(
 ): Promise<LessonRun> {
   await startEngine();
   const { plan = { epochs: 10, batchSize: 16 }, scaler = "none" } = learner;
-  const bar = progress(folds.length * plan.epochs, { label: learner.name });
+  const bar = progress(folds.length * plan.epochs, { label: learner.name, leave: false });
   const rows: Predictions["rows"][number][] = [], histories: EpochLog[][] = [];
   for (const [index, fold] of folds.entries()) {
     const probabilities = learner.model

@@ -14,6 +14,8 @@ export interface ProgressOptions {
   readonly label?: string;
   /** Shortest time between two pictures in ms (default 200). */
   readonly everyMs?: number;
+  /** Whether the bar stays when all is done (default true). */
+  readonly leave?: boolean;
 }
 
 /** A bar that is moved by hand. */
@@ -45,7 +47,7 @@ let count = 0;
  * ```
  */
 export function progress(total: number, options: ProgressOptions = {}): Progress {
-  const { label = "", everyMs = 200 } = options;
+  const { label = "", everyMs = 200, leave = true } = options;
   const id = `serlab-progress-${++count}`;
   const here = kernel();
   // It only looks now and then: the loop around it is somebody else's.
@@ -53,8 +55,15 @@ export function progress(total: number, options: ProgressOptions = {}): Progress
   const terminal = here === undefined && process.stderr.isTTY === true;
   let done = 0, last = -Infinity, drawn = false, note = "";
   const text = () => `${label ? `${label}: ` : ""}${done} of ${total}${note ? `, ${note}` : ""}`;
-  async function draw(): Promise<void> {
-    if (here) {
+  async function draw(isOver = false): Promise<void> {
+    if (here && isOver && !leave) {
+      if (!drawn) return;
+      await here.broadcast("update_display_data", {
+        data: { "text/html": "", "text/plain": "" },
+        metadata: {},
+        transient: { display_id: id },
+      });
+    } else if (here) {
       const share = total > 0 ? done / total : 1;
       const html = `<div>${
         escapeHtml(text())
@@ -85,7 +94,7 @@ export function progress(total: number, options: ProgressOptions = {}): Progress
     async finish(said = "") {
       work.end();
       note = said;
-      await draw();
+      await draw(true);
       if (terminal) process.stderr.write("\n");
     },
   };

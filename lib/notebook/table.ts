@@ -46,7 +46,7 @@ export function table(
   const { columns, rows } = readTable(content, options.columns);
   const shown = rows.slice(0, maxRows);
   const numeric = columns.map((_, c) =>
-    rows.some((r) => typeof r[c] === "number") && rows.every((r) => isNumberOrGap(r[c]))
+    rows.some((r) => isNumber(r[c])) && rows.every((r) => isNumber(r[c]) || isGap(r[c]))
   );
   const texts = shown.map((row) => row.map((value) => cell(value, decimals)));
   const rest = rows.length > maxRows ? `… and ${rows.length - maxRows} more rows` : "";
@@ -72,8 +72,13 @@ function readTable(
   return { columns, rows: records.map((record) => columns.map((name) => record[name])) };
 }
 
-function isNumberOrGap(value: unknown): boolean {
-  return value === null || value === undefined || typeof value === "number";
+/** A number, or the text of one that has been rounded already. */
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" || (typeof value === "string" && /^[−+-]?\d+(?:\.\d+)?(?: ?%)?$/.test(value));
+}
+
+function isGap(value: unknown): boolean {
+  return value === null || value === undefined || value === "";
 }
 
 function cell(value: unknown, decimals: number): string {
