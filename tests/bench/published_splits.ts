@@ -3,7 +3,7 @@
  * `results/lint-splits.json` and `.md`.
  *
  * ```sh
- * deno run -A experiments/published_splits.ts --corpora data --emobox <EmoBox>/data
+ * deno run -A tests/bench/published_splits.ts --corpora data --emobox <EmoBox>/data
  * ```
  *
  * @module
@@ -12,13 +12,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { readLintRows } from "../lib/commands/lint_split.ts";
-import { FormatError } from "../lib/errors.ts";
-import { writeFileAtomic } from "../lib/io.ts";
-import { type LintReport, lintSplit, renderLint } from "../lib/split/mod.ts";
-import { applies, type ProtocolName } from "../lib/study/declare.ts";
-import { prepare, splitCsv } from "../lib/study/run.ts";
-import { studies } from "./mod.ts";
+import { readLintRows } from "../../lib/commands/lint_split.ts";
+import { FormatError } from "../../lib/errors.ts";
+import { writeFileAtomic } from "../../lib/io.ts";
+import { type LintReport, lintSplit, renderLint } from "../../lib/split/mod.ts";
+import { applies, type ProtocolName } from "../../lib/study/declare.ts";
+import { prepare, splitCsv } from "../../lib/study/run.ts";
+import { studies } from "../../experiments/mod.ts";
 
 /** A linted split. */
 interface Linted {
@@ -87,7 +87,7 @@ function markdown(all: readonly Linted[]): string {
   return [
     "# Splits, linted",
     "",
-    "Made by `experiments/published_splits.ts` with `lint-split`'s checks; – is 'not checkable', never 'clean'.",
+    "Made by `tests/bench/published_splits.ts` with `lint-split`'s checks; – is 'not checkable', never 'clean'.",
     "In brackets how many recordings, speakers, sentences … are on both sides.",
     "",
     ...table,
