@@ -54,6 +54,8 @@ export class ListenView {
   #recorder: Recorder | undefined;
   #opening = false;
   #clip: Clip | undefined;
+  /** A recording of the browser's that has not been decoded: what can be saved when it cannot be. */
+  #unread: Blob | undefined;
   #name = "";
   #picture: SpectrogramPicture | undefined;
   #timeline: Timeline | undefined;
@@ -150,7 +152,11 @@ export class ListenView {
       const recording = await this.#recorder.done;
       performance.mark("serlab-recorded");
       if (recording.kind === "samples") await this.#show("your recording", recording);
-      else await this.#decode("your recording", recording.bytes as Uint8Array<ArrayBuffer>);
+      else {
+        const bytes = recording.bytes as Uint8Array<ArrayBuffer>;
+        this.#unread = new Blob([bytes], { type: recording.type });
+        await this.#decode("your recording", bytes);
+      }
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -227,15 +233,19 @@ export class ListenView {
 
   #fail(error: unknown): void {
     if (!(error instanceof PageError)) console.error(error);
-    byId("error-save").hidden = !this.#clip;
+    byId("error-save").hidden = !this.#clip && !this.#unread;
     showError(error instanceof PageError ? error.message : "Something went wrong that should not have; try again.");
   }
 
   #save(): void {
-    if (!this.#clip) return;
-    const url = URL.createObjectURL(wavOf(this.#clip));
-    const name = this.#name.replace(/\.[a-z0-9]{1,5}$/i, "").replace(/[^\p{L}\p{N}._-]+/gu, "-");
-    const link = el("a", { href: url, download: `${name || "recording"}.wav` });
+    const file = this.#unread ?? (this.#clip && wavOf(this.#clip));
+    if (!file) return;
+    const url = URL.createObjectURL(file);
+    const name = this.#unread
+      ? "your-recording"
+      : this.#name.replace(/\.[a-z0-9]{1,5}$/i, "").replace(/[^\p{L}\p{N}._-]+/gu, "-");
+    const ending = this.#unread ? /^(?:audio|video)\/(\w+)/.exec(file.type)?.[1] ?? "webm" : "wav";
+    const link = el("a", { href: url, download: `${name || "recording"}.${ending}` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   }
@@ -248,6 +258,7 @@ export class ListenView {
     if (clip.samples.length === 0) throw new PageError(`${name}: holds no samples.`);
     const { samples, sampleRateHz, source } = clip;
     this.#clip = { samples, sampleRateHz, ...(source && { source }) };
+    this.#unread = undefined;
     this.#name = name;
     this.#picture = this.#timeline = undefined;
     delete byId("clip").dataset["answered"];

@@ -12,7 +12,7 @@ import { PageError } from "./client.ts";
 /** What was recorded: samples, or a file to decode. */
 export type Recording =
   | { readonly kind: "samples"; readonly samples: Float32Array; readonly sampleRateHz: number }
-  | { readonly kind: "file"; readonly bytes: Uint8Array };
+  | { readonly kind: "file"; readonly bytes: Uint8Array; readonly type: string };
 
 /** How to record. */
 export interface RecordOptions {
@@ -166,7 +166,7 @@ export class Recorder {
     close();
     const bytes = new Uint8Array(await new Blob(this.#chunks).arrayBuffer());
     if (bytes.length === 0) throw new PageError("Nothing was recorded: the microphone gave no sound.");
-    return { kind: "file", bytes };
+    return { kind: "file", bytes, type: this.#chunks[0]!.type };
   }
 }
 

@@ -258,6 +258,31 @@ test("where there is no audio worklet, MediaRecorder's file is taken", () =>
     assert.ok(Object.keys(answer!.probabilities).length === 4);
   }));
 
+test("a recording that cannot be read is not lost", () =>
+  visit({
+    acceptDownloads: true,
+    before: () => {
+      Object.defineProperty(BaseAudioContext.prototype, "audioWorklet", { value: undefined });
+      // What this recorder hands over is no audio of any kind.
+      class Broken extends MediaRecorder {
+        override set ondataavailable(heard: (event: BlobEvent) => void) {
+          this.addEventListener("dataavailable", () =>
+            heard(new BlobEvent("dataavailable", { data: new Blob(["nonsense"], { type: "audio/webm" }) })));
+        }
+      }
+      globalThis.MediaRecorder = Broken;
+    },
+  }, async (page) => {
+    await page.click("#record");
+    await page.waitForSelector(".record-button.recording");
+    await page.click("#record");
+    await page.waitForSelector("#error:not([hidden])");
+    assert.match((await page.textContent("#error-text"))!, /^your recording: [^\n]*\.$/);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#error-save")]);
+    assert.equal(download.suggestedFilename(), "your-recording.webm");
+    assert.match(readFileSync((await download.path())!, "utf8"), /^(nonsense)+$/);
+  }));
+
 test("a microphone that may not be used is said in one sentence", () =>
   visit({
     before: () => {
