@@ -46,7 +46,8 @@ function fit(x: tf.Tensor4D, height: number, width: number): tf.Tensor4D {
  * Gradient of a convolution's filter as one product a filter tap.
  *
  * With x padded and both x and dy laid out on the same `[rows of all pictures, width]` grid, the tap (i, j) is
- * dyᵀ · x shifted by i·width + j rows: the shift is a contiguous slice, so no patch matrix is ever built.
+ * dyᵀ · x shifted by i·width + j rows: the shift is a contiguous slice. One channel (a first layer) is a line of
+ * numbers; its shifts one below the other are one factor, and one product takes all taps.
  */
 function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, attrs: FilterAttrs): tf.Tensor4D {
   const { strides, pad, dimRoundingMode, filterShape } = attrs;
@@ -56,20 +57,32 @@ function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, attrs: FilterAttrs): tf
   const [n, h, w, c] = padded.shape;
   const [kh, kw, , f] = filterShape;
   const grid = fit(spread(dy, info.strideHeight, info.strideWidth), h, w);
-  const rows = n * h * w;
-  const flatX = tf.reshape(padded, [rows, c]) as tf.Tensor2D;
-  const dyT = tf.transpose(tf.reshape(grid, [rows, f])) as tf.Tensor2D;
-  const taps: tf.Tensor2D[] = [];
-  for (let i = 0; i < kh; i++) {
-    for (let j = 0; j < kw; j++) {
-      const shift = i * w + j;
-      // The rows cut off at the end belong to windows that would leave the picture: dy is zero there.
-      const xs = shift === 0 ? flatX : tf.slice2d(flatX, [shift, 0], [rows - shift, c]);
-      const ds = shift === 0 ? dyT : tf.slice2d(dyT, [0, 0], [f, rows - shift]);
-      taps.push(tf.transpose(tf.matMul(ds, xs)));
-    }
+  const rows = n * h * w, last = (kh - 1) * w + kw - 1;
+  // The rows of zeros meet windows that would leave the picture: dy is zero there.
+  const flatX = tf.pad2d(tf.reshape(padded, [rows, c]) as tf.Tensor2D, [[0, last], [0, 0]]);
+  const flatDy = tf.reshape(grid, [rows, f]) as tf.Tensor2D;
+  const shifted = Array.from({ length: kh * kw }, (_, tap) => {
+    return tf.slice2d(flatX, [Math.floor(tap / kw) * w + tap % kw, 0], [rows, c]);
+  });
+  if (c === 1) {
+    const lines = tf.concat(shifted.map((xs) => tf.reshape(xs, [1, rows]) as tf.Tensor2D), 0);
+    return tf.reshape(tf.matMul(lines, flatDy), [kh, kw, c, f]);
   }
-  return tf.reshape(tf.stack(taps), [kh, kw, c, f]);
+  const dyT = tf.transpose(flatDy);
+  const taps = tf.stack(shifted.map((xs) => tf.matMul(dyT, xs)));
+  return tf.reshape(tf.transpose(taps, [0, 2, 1]), [kh, kw, c, f]);
+}
+
+/** A filter `[h, w, in, out]` turned by half a turn, as `[h, w, out, in]`. */
+function turned(filter: tf.Tensor4D): tf.Tensor4D {
+  const [kh, kw, c, f] = filter.shape, size = c * f;
+  const from = (tf.backend() as unknown as { readSync(id: object): Float32Array }).readSync(filter.dataId);
+  const to = new Float32Array(from.length);
+  for (let tap = 0; tap < kh * kw; tap++) {
+    const a = tap * size, b = (kh * kw - 1 - tap) * size;
+    for (let i = 0; i < c; i++) for (let o = 0; o < f; o++) to[b + o * c + i] = from[a + i * f + o]!;
+  }
+  return tf.tensor4d(to, [kh, kw, f, c]);
 }
 
 /** Gradient of a convolution's input: dy, spread by the stride, convolved with the flipped filter. */
@@ -87,8 +100,7 @@ function inputGradient(dy: tf.Tensor4D, filter: tf.Tensor4D, attrs: InputAttrs):
       Math.max(0, w + kw - 1 - left - grid.shape[2]),
     ], [0, 0]],
   );
-  const flipped = tf.transpose(tf.reverse4d(filter, [0, 1]), [0, 1, 3, 2]);
-  return tf.conv2d(placed, flipped, 1, "valid");
+  return tf.conv2d(placed, turned(filter), 1, "valid");
 }
 
 interface PoolAttrs {
