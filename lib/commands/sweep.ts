@@ -275,10 +275,12 @@ function summaryText(sweep: Sweep): string[] {
   const { definition, trials } = sweep;
   const bias = optimism(sweep);
   const share = (value: number): string => `${(100 * value).toFixed(2)} %`;
-  const lines = sweepStatus(sweep).map(({ name, best, config }, fold) => {
+  const lines = sweepStatus(sweep).map(({ name, best, config, counts }, fold) => {
     const own = bias?.folds[fold];
     return best === null
-      ? `${name}: nothing could be trained`
+      ? `${name}: ${
+        counts.waiting + counts.running > 0 ? "no trial has had all its epochs yet" : "nothing could be trained"
+      }`
       : `${name}: best ${definition.metric} ${share(best)}${
         own ? `, worth ${share(own.corrected)} on others (${own.configurations} tried, ${own.units} ${own.unit}s)` : ""
       }: ${configurationText(config!)}`;
