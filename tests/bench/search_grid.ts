@@ -2,8 +2,8 @@
  * The search bench: study 001's grid of 32 configurations (25 epochs each) with the full-width VGG16, on serlab with the
  * frozen layers run once, beside the same grid in KerasTuner, which runs them in every epoch; and by successive halving.
  *
- * `deno run -A tests/bench/search_grid.ts speed [--append]` measures both sides once, in turn, on random weights and pictures
- * (add rounds with `--append`); `… winner --corpora DIR` trains the whole grid on RAVDESS's pictures with the quarter
+ * `deno run -A tests/bench/search_grid.ts speed [--rounds N] [--append]` measures both sides in turn, on random
+ * weights and pictures; `… winner --corpora DIR` trains the whole grid on RAVDESS's pictures with the quarter
  * network and compares what halving would have chosen (goes on where it was stopped); `… report` writes the tables again. KerasTuner is found by
  * SERLAB_KERASTUNER_PYTHON (its environment is described in search_kerastuner.py); without it only serlab's side runs.
  *
@@ -43,7 +43,11 @@ const results = join(root, "results", "bench");
 
 /** Study 001's numbers. */
 const ROWS = 1228, VALIDATION = 154, EPOCHS = 25, BATCH = 50, CLASSES = 8;
-/** Epochs of a measured trial: the last ones are timed. */
+/** Rows of a measured epoch: six steps and their share of validation, scaled to the whole by {@linkcode SCALE}. */
+const SHARE = 300, SHARE_VALIDATION = 38, SCALE = ROWS / SHARE;
+/** Rows of a measured pass through the frozen layers: ten batches of 16. */
+const PASSED = 160;
+/** Epochs of a measured trial: those after the first are timed. */
 const MEASURED = 3;
 
 const search = findSearch("001") as StudySearch;
@@ -53,7 +57,7 @@ interface OwnTrial {
   readonly config: Configuration;
   /** From the empty model to the disposed one. */
   readonly seconds: number;
-  /** Each epoch with its validation; the first one warms up. */
+  /** Each epoch of {@linkcode SHARE} rows with its validation; the first one warms up. */
   readonly epochs: readonly number[];
   /** The same trial taken up again from its checkpoint for one more epoch. */
   readonly again: { readonly seconds: number; readonly epochs: readonly number[] };
@@ -63,12 +67,15 @@ interface OwnTrial {
 interface PeerTrial {
   readonly trainable: number;
   readonly seconds: number;
+  /** Each epoch of {@linkcode SHARE} rows with its validation; the first one traces. */
   readonly epochs: readonly number[];
+  /** What KerasTuner does at the end of each epoch. */
+  readonly ends: readonly number[];
 }
 
 /** One round: both sides in turn. */
 interface Round {
-  /** Seconds of the pass through the frozen layers, by the number of trained entries; written to an empty cache. */
+  /** Seconds of passing {@linkcode PASSED} rows through the frozen layers into an empty cache, by trained entries. */
   readonly pass: Readonly<Record<string, number>>;
   readonly own: readonly OwnTrial[];
   readonly peer: readonly PeerTrial[];
@@ -121,7 +128,7 @@ function part({ data, shape }: NdArray, from: number, to: number): NdArray {
 
 /** A trial as a sweep has it: the model, its trainer on the cached features, epochs with validation, the checkpoint. */
 async function ownTrial(config: Configuration, x: NdArray, cache: FeatureCache, folder: string): Promise<OwnTrial> {
-  const y = Int32Array.from({ length: ROWS + VALIDATION }, (_, i) => i % CLASSES);
+  const y = Int32Array.from({ length: SHARE + SHARE_VALIDATION }, (_, i) => i % CLASSES);
   const store = checkpointFile(join(folder, "checkpoint"));
   const run = async (epochs: number): Promise<{ seconds: number; epochs: number[] }> => {
     const started = performance.now();
@@ -132,8 +139,8 @@ async function ownTrial(config: Configuration, x: NdArray, cache: FeatureCache, 
     const took: number[] = [];
     await fit(trainer, { x: fed, y }, { epochs, batchSize: BATCH }, {
       seed: 1,
-      rows: Int32Array.from({ length: ROWS }, (_, i) => i),
-      validation: { x: part(fed, ROWS, ROWS + VALIDATION), y: y.subarray(ROWS) },
+      rows: Int32Array.from({ length: SHARE }, (_, i) => i),
+      validation: { x: part(fed, SHARE, SHARE + SHARE_VALIDATION), y: y.subarray(SHARE) },
       checkpoint: store,
       checkpointEverySec: Infinity,
       checkpointAtEnd: true,
@@ -160,7 +167,7 @@ async function ownRound(): Promise<Pick<Round, "pass" | "own">> {
   const folder = mkdtempSync(join(tmpdir(), "serlab-search-"));
   try {
     const cache = new FeatureCache(join(folder, "cache"));
-    const n = ROWS + VALIDATION, rng = new RandomState(1);
+    const n = SHARE + SHARE_VALIDATION, rng = new RandomState(1);
     const x: NdArray = {
       data: Float32Array.from({ length: n * 45_000 }, () => rng.uniform(0, 1)),
       shape: [n, 50, 300, 3],
@@ -169,10 +176,11 @@ async function ownRound(): Promise<Pick<Round, "pass" | "own">> {
     for (const trainable of [2, 3]) {
       const model = fullWidth({ layers: 2, neurons: 100, dropout: 0.2, rate: 0.001, trainable });
       const split = splitFrozenPrefix(model)!;
+      await bottleneckFeatures(split, part(x, PASSED, n), { cache }); // warms up
       const before = performance.now();
-      await bottleneckFeatures(split, x, { cache });
+      await bottleneckFeatures(split, { ...part(x, 0, PASSED), data: x.data.slice(0, PASSED * 45_000) }, { cache });
       pass[trainable] = seconds(before);
-      console.log(`frozen layers up to ${split.layer}, ${n} pictures: ${round(pass[trainable])} s`);
+      console.log(`frozen layers up to ${split.layer}, ${PASSED} pictures: ${round(pass[trainable])} s`);
       split.dispose();
       model.dispose();
     }
@@ -200,17 +208,9 @@ async function ask(call: Readonly<Record<string, unknown>>): Promise<Record<stri
   throw new Error(`KerasTuner ended instead of answering ${call["do"]}.`);
 }
 
-async function speed(append: boolean): Promise<void> {
+async function speed(append: boolean, count: number): Promise<void> {
   await startEngine();
   const versions = await ask({ do: "versions" });
-  const own = await ownRound();
-  const answer = await ask({ do: "grid", rows: ROWS, validation: VALIDATION, epochs: 2, batch: BATCH });
-  const peer = (answer?.["trials"] ?? []) as PeerTrial[];
-  for (const { trainable, seconds, epochs } of peer) {
-    const each = epochs.map((s) => round(s)).join(", ");
-    console.log(`KerasTuner trainable ${trainable}: ${each} s an epoch, ${round(seconds)} s the trial`);
-  }
-  if (!versions) return console.log("SERLAB_KERASTUNER_PYTHON is not set: nothing is written.");
   const machine = {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: cpus().length,
@@ -220,8 +220,19 @@ async function speed(append: boolean): Promise<void> {
     threads: "all cores on both sides (TensorFlow's default)",
     peer: versions,
   };
-  const before = load();
-  save({ ...before, machine, rounds: [...(append ? before?.rounds ?? [] : []), { ...own, peer }] });
+  for (let i = 0; i < count; i++) {
+    const own = await ownRound();
+    const call = { rows: SHARE, validation: SHARE_VALIDATION, epochs: MEASURED, batch: BATCH };
+    const answer = await ask({ do: "grid", ...call });
+    const peer = (answer?.["trials"] ?? []) as PeerTrial[];
+    for (const { trainable, seconds, epochs } of peer) {
+      const each = epochs.map((s) => round(s)).join(", ");
+      console.log(`KerasTuner trainable ${trainable}: ${each} s an epoch, ${round(seconds)} s the trial`);
+    }
+    if (!versions) return console.log("SERLAB_KERASTUNER_PYTHON is not set: nothing is written.");
+    const before = load();
+    save({ ...before, machine, rounds: [...(append || i > 0 ? before?.rounds ?? [] : []), { ...own, peer }] });
+  }
 }
 
 /** The whole grid on real pictures with the quarter network, its validation accuracy after every epoch. */
@@ -293,25 +304,50 @@ interface Totals {
   readonly ownHalving: number | null;
 }
 
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/** Seconds of a whole epoch and of what a trial takes besides its epochs. */
+interface Parts {
+  readonly epoch: number;
+  readonly fixed: number;
+  /** The same when it goes on from a checkpoint. */
+  readonly again: number;
+}
+
+function ownParts({ seconds, epochs, again }: OwnTrial): Parts {
+  const short = median(epochs.slice(1));
+  return {
+    epoch: SCALE * short,
+    fixed: seconds - MEASURED * short,
+    again: again.seconds - again.epochs.length * short,
+  };
+}
+
+function peerParts({ seconds, epochs, ends }: PeerTrial): Parts {
+  const short = median(epochs.slice(1)), end = sum(ends) / ends.length;
+  const fixed = seconds - epochs.length * (short + end);
+  return { epoch: SCALE * short + end, fixed, again: fixed };
+}
+
+/** Seconds of all rows through the frozen layers, for both prefixes. */
+function passSeconds({ pass }: Round): number {
+  return sum(Object.values(pass)) * (ROWS + VALIDATION) / PASSED;
+}
+
 /** The whole searches from a round's measured parts; explained in the report. */
-function extrapolate({ pass, own, peer }: Round, jobs: ReturnType<typeof halve>["jobs"] | null): Totals {
-  const passes = Object.values(pass).reduce((a, b) => a + b, 0);
-  const ownOf = (config: Configuration): OwnTrial =>
-    own.find(({ config: each }) => ["layers", "neurons", "trainable"].every((name) => each[name] === config[name]))!;
-  const steady = (epochs: readonly number[]): number => median(epochs.slice(1));
-  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+function extrapolate(measured: Round, jobs: ReturnType<typeof halve>["jobs"] | null): Totals {
+  const { own, peer } = measured, passes = passSeconds(measured);
   const ownSeconds = (config: Configuration, from: number, to: number): number => {
-    const trial = ownOf(config), epoch = steady(trial.epochs);
-    const fixed = from === 0
-      ? trial.seconds - MEASURED * epoch
-      : trial.again.seconds - epoch * trial.again.epochs.length;
-    return fixed + (to - from) * epoch;
+    const isSame = (each: OwnTrial): boolean =>
+      ["layers", "neurons", "trainable"].every((name) => each.config[name] === config[name]);
+    const { epoch, fixed, again } = ownParts(own.find(isSame)!);
+    return (from === 0 ? fixed : again) + (to - from) * epoch;
   };
   const grid = gridOf(search.space);
   return {
     peerGrid: sum(grid.map(({ trainable }) => {
-      const trial = peer.find((each) => each.trainable === trainable)!, epoch = steady(trial.epochs);
-      return trial.seconds - trial.epochs.length * epoch + EPOCHS * epoch;
+      const { epoch, fixed } = peerParts(peer.find((each) => each.trainable === trainable)!);
+      return fixed + EPOCHS * epoch;
     })),
     ownGrid: passes + sum(grid.map((config) => ownSeconds(config, 0, EPOCHS))),
     ownHalving: jobs && passes + sum(jobs.map(({ config, from, to }) => ownSeconds(config, from, to))),
@@ -350,14 +386,19 @@ trainable entries {2, 3} × dropout {0.2, 0.4} × rate {0.001, 0.005}, ${EPOCHS}
 ${VALIDATION} validation pictures in batches of ${BATCH}, float32, full-width VGG16 with random weights, random pictures.
 Neither grid was run whole.
 
+- An epoch is measured on ${SHARE} training rows (six steps) and ${SHARE_VALIDATION} validation rows and multiplied by
+  ${ROWS}/${SHARE} on both sides; what is done once an epoch or once a trial is not multiplied.
 - KerasTuner: in each round its \`GridSearch\` runs two configurations (2 × 100 neurons, the cheapest; 2 and 3 trainable
-  entries) for two epochs. An epoch is the second one, what KerasTuner does at its end included; a trial's fixed part is
-  its time less two such epochs (building, tracing, the first epoch's excess). The grid is 16 × (fixed + 25 epochs) of
-  each. Dropout and rate do not change what is computed, more neurons would cost KerasTuner more.
-- serlab: in each round the frozen layers are passed once for each of the two prefixes, written to an empty cache; then
-  each of the eight structures is trained for ${MEASURED} epochs as a sweep trains it, checkpoint included, and once more
-  from its checkpoint. An epoch is the median of those after the first; a trial's fixed part is its time less its epochs
-  (building, compiling, checkpoint). The grid is both passes + four times the eight (fixed + 25 epochs).
+  entries) for ${MEASURED} such epochs. An epoch is the median of those after the first (which traces) and, unmultiplied,
+  what KerasTuner does at its end; a trial's fixed part is the rest of its time. The grid is 16 × (fixed + ${EPOCHS}
+  epochs) of each. Dropout and rate do not change what is computed, more neurons would cost KerasTuner more.
+- serlab: in each round ${PASSED} pictures pass the frozen layers of each of the two prefixes into an empty cache, as all
+  ${
+    ROWS + VALIDATION
+  } do once for the whole grid; then each of the eight structures is trained for ${MEASURED} such epochs
+  as a sweep trains it, and once more from its checkpoint. An epoch is the median of those after the first; a trial's
+  fixed part is the rest of its time (building, compiling, the cache, the checkpoint). The grid is both passes + four
+  times the eight (fixed + ${EPOCHS} epochs).
 - Halving: the jobs that serlab's own halving (eta 3) makes of the 32 when it sees the validation accuracies of the real
   grid below, each costing its structure's fixed part and the epochs that it adds (a trial goes on from its checkpoint).
 `;
@@ -390,40 +431,25 @@ function report(saved: Saved | null = load()): void {
           : []),
       ]),
       HOW,
-      "## What was measured, s",
+      "## What that is made of, s (scaled to the whole epoch)",
       table(["", "min", "median", "max"], [
-        ...[2, 3].map((trainable) => {
-          const all = full.map(({ pass }) => pass[trainable]!);
-          return row(`serlab, frozen layers once, ${trainable} trainable`, all).slice(0, 4);
-        }),
+        row("serlab, frozen layers once for all, both prefixes", full.map(passSeconds)).slice(0, 4),
         ...structures().map((config) => {
-          const name = configurationText({
-            layers: config["layers"]!,
-            neurons: config["neurons"]!,
-            trainable: config["trainable"]!,
-          });
+          const { layers, neurons, trainable } = config;
+          const name = configurationText({ layers: layers!, neurons: neurons!, trainable: trainable! });
           const all = full.flatMap(({ own }) =>
-            own.filter((each) => configurationText(each.config) === configurationText(config))
-              .flatMap(({ epochs }) => epochs.slice(1))
+            own.filter((each) => configurationText(each.config) === configurationText(config)).map(ownParts)
           );
-          return row(`serlab, an epoch: ${name}`, all).slice(0, 4);
+          return row(`serlab, an epoch: ${name}`, all.map(({ epoch }) => epoch)).slice(0, 4);
         }),
-        row(
-          "serlab, fixed part of a trial",
-          full.flatMap(({ own }) => own.map(({ seconds, epochs }) => seconds - MEASURED * median(epochs.slice(1)))),
-        ).slice(0, 4),
+        row("serlab, fixed part of a trial", full.flatMap(({ own }) => own.map((each) => ownParts(each).fixed)))
+          .slice(0, 4),
         ...[2, 3].map((trainable) => {
-          const all = full.flatMap(({ peer }) =>
-            peer.filter((each) => each.trainable === trainable).flatMap(({ epochs }) => epochs.slice(1))
-          );
-          return row(`KerasTuner, an epoch, ${trainable} trainable`, all).slice(0, 4);
+          const all = full.flatMap(({ peer }) => peer.filter((each) => each.trainable === trainable).map(peerParts));
+          return row(`KerasTuner, an epoch, ${trainable} trainable`, all.map(({ epoch }) => epoch)).slice(0, 4);
         }),
-        row(
-          "KerasTuner, fixed part of a trial",
-          full.flatMap(({ peer }) =>
-            peer.map(({ seconds, epochs }) => seconds - epochs.length * median(epochs.slice(1)))
-          ),
-        ).slice(0, 4),
+        row("KerasTuner, fixed part of a trial", full.flatMap(({ peer }) => peer.map((each) => peerParts(each).fixed)))
+          .slice(0, 4),
       ]),
     );
   }
@@ -468,7 +494,7 @@ const argument = (name: string): string | undefined => {
   return at < 0 ? undefined : process.argv[at + 1];
 };
 const wants = (name: string): boolean => process.argv.slice(2).includes(name);
-if (wants("speed")) await speed(wants("--append"));
+if (wants("speed")) await speed(wants("--append"), Number(argument("rounds") ?? 1));
 if (wants("winner")) {
   const corpora = argument("corpora");
   if (corpora === undefined) throw new Error("winner takes --corpora DIR with RAVDESS.");

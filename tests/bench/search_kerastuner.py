@@ -35,15 +35,18 @@ def model(hp):
 
 
 class Epochs(keras.callbacks.Callback):
-    """When each epoch began; what the tuner does at an epoch's end belongs to it."""
+    """When each epoch began, ended its validation, and was done with what the tuner does at its end."""
 
-    marks = []
+    begins, ends = [], []
 
     def on_epoch_begin(self, epoch, logs=None):
-        Epochs.marks.append(time.perf_counter())
+        Epochs.begins.append(time.perf_counter())
+
+    def on_test_end(self, logs=None):
+        Epochs.ends.append(time.perf_counter())
 
     def on_train_end(self, logs=None):
-        Epochs.marks.append(time.perf_counter())
+        Epochs.begins.append(time.perf_counter())
 
 
 class Timed(keras_tuner.GridSearch):
@@ -52,12 +55,15 @@ class Timed(keras_tuner.GridSearch):
     found = []
 
     def run_trial(self, trial, *args, **kwargs):
-        Epochs.marks = []
+        Epochs.begins, Epochs.ends = [], []
         before = time.perf_counter()
         result = super().run_trial(trial, *args, **kwargs)
         seconds = time.perf_counter() - before
-        epochs = [b - a for a, b in zip(Epochs.marks, Epochs.marks[1:])]
-        Timed.found.append({"trainable": trial.hyperparameters.get("trainable"), "seconds": seconds, "epochs": epochs})
+        Timed.found.append({
+            "trainable": trial.hyperparameters.get("trainable"), "seconds": seconds,
+            "epochs": [end - begin for begin, end in zip(Epochs.begins, Epochs.ends)],
+            "ends": [begin - end for begin, end in zip(Epochs.begins[1:], Epochs.ends)],
+        })
         return result
 
 
