@@ -91,7 +91,7 @@ function opened(
 }
 
 /** Short name of a corpus for titles. */
-function corpusTitle(id: string): string {
+export function corpusTitle(id: string): string {
   const short: Readonly<Record<string, string>> = { synthetic: "synthetic speech" };
   return short[id] ?? (corpora.some((c) => c.id === id) ? id.toUpperCase() : id);
 }

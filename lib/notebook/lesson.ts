@@ -21,11 +21,11 @@ import { applyScaler, fitScaler, type ScalerKind, stack, take } from "../trainin
 import { evaluatePredictions, type Metrics, mostProbable, type Predictions } from "../training/evaluate.ts";
 import { type EpochLog, fit, type TrainingPlan } from "../training/train.ts";
 import { EMOTIONS, type ManifestRow, type NdArray } from "../types.ts";
-import type { NotebookCorpus } from "./corpus.ts";
+import { corpusTitle, type NotebookCorpus } from "./corpus.ts";
 import { progress } from "./progress.ts";
 
 /** A part of a corpus that a lesson can afford. */
-export interface LessonRowsOptions {
+export interface LessonCorpusOptions {
   /** At most so many speakers (default 8). */
   readonly speakers?: number;
   /** At most so many recordings of each (default 32). */
@@ -33,30 +33,41 @@ export interface LessonRowsOptions {
 }
 
 /**
- * Recordings of one corpus, that with the most speakers: some speakers, and of each as many recordings of every emotion as
- * there are places, takes and sentences mixed.
+ * A part of a corpus: of one corpus (that which has most to give) the speakers with the most recordings, and of each as many
+ * recordings of every emotion as there are places. Its title says which.
  *
- * @throws {UsageError} when no corpus has two speakers.
+ * @throws {UsageError} when no corpus has three speakers.
  */
-export function lessonRows(
-  rows: readonly ManifestRow[],
-  { speakers = 8, perSpeaker = 32 }: LessonRowsOptions = {},
-): ManifestRow[] {
-  const byCorpus = Object.values(Object.groupBy(rows, (row) => row.corpus)) as ManifestRow[][];
-  const speakersOf = (own: readonly ManifestRow[]): string[] => [...new Set(own.map((row) => row.speaker))].sort();
-  const [most] = byCorpus.toSorted((a, b) => speakersOf(b).length - speakersOf(a).length);
-  const names = most ? speakersOf(most) : [];
-  if (names.length < 2) throw new UsageError("A lesson needs a corpus with at least two speakers.");
-  const chosen = names.slice(0, speakers);
-  return chosen.flatMap((speaker) => {
-    const own = most!.filter((row) => row.speaker === speaker);
-    const classes = EMOTIONS.filter((emotion) => own.some((row) => row.emotion === emotion));
-    const places = Math.max(1, Math.floor(perSpeaker / classes.length));
-    return classes.flatMap((emotion) => {
-      const all = own.filter((row) => row.emotion === emotion);
-      const order = stream(0, "lesson", speaker, emotion).permutation(all.length);
-      return [...order.slice(0, places)].sort((a, b) => a - b).map((i) => all[i]!);
-    });
+export function lessonCorpus(
+  corpus: NotebookCorpus,
+  { speakers = 8, perSpeaker = 32 }: LessonCorpusOptions = {},
+): NotebookCorpus {
+  const parts = Object.values(Object.groupBy(corpus.rows, (row) => row.corpus)) as ManifestRow[][];
+  const taken = parts.map((rows) => {
+    const known = rows.filter(({ emotion }) => (EMOTIONS as readonly string[]).includes(emotion));
+    const bySpeaker = Object.values(Object.groupBy(known, (row) => row.speaker)) as ManifestRow[][];
+    const chosen = bySpeaker.map((own) => takeEach(own, perSpeaker))
+      .sort((a, b) => b.length - a.length || (a[0]!.speaker < b[0]!.speaker ? -1 : 1)).slice(0, speakers);
+    return chosen.sort((a, b) => a[0]!.speaker < b[0]!.speaker ? -1 : 1);
+  });
+  const size = (own: readonly ManifestRow[][]): number => own.reduce((sum, { length }) => sum + length, 0);
+  const [most] = taken.filter((own) => own.length >= 3).sort((a, b) => size(b) - size(a));
+  if (!most) throw new UsageError("A lesson needs a corpus with at least three speakers.");
+  const rows = most.flat();
+  const name = corpus.synthetic
+    ? corpus.title
+    : `${corpusTitle(rows[0]!.corpus)}, ${rows.length} clips of ${most.length} speakers`;
+  return { ...corpus, rows, title: name };
+}
+
+/** Of every emotion equally many recordings, takes and sentences mixed. */
+function takeEach(own: readonly ManifestRow[], most: number): ManifestRow[] {
+  const classes = EMOTIONS.filter((emotion) => own.some((row) => row.emotion === emotion));
+  const places = Math.max(1, Math.floor(most / classes.length));
+  return classes.flatMap((emotion) => {
+    const all = own.filter((row) => row.emotion === emotion);
+    const order = stream(0, "lesson", own[0]!.speaker, emotion).permutation(all.length);
+    return [...order.slice(0, places)].sort((a, b) => a - b).map((i) => all[i]!);
   });
 }
 
