@@ -85,14 +85,17 @@ const calls = {
 
   async steps({ x, y, shape, classes, count, warm = 0 }: Steps) {
     const rows = read(x, shape), targets = read(y, [shape[0]!, classes]);
-    const ms: number[] = [], losses: number[] = [];
+    const ms: number[] = [], processorMs: number[] = [], losses: number[] = [];
     for (let i = 0; i < warm + count; i++) {
-      const before = performance.now();
+      const before = performance.now(), used = process.cpuUsage();
       const { loss } = await trainer.trainOnBatch(rows, targets);
       losses.push(loss);
-      if (i >= warm) ms.push(performance.now() - before);
+      if (i < warm) continue;
+      ms.push(performance.now() - before);
+      const { user, system } = process.cpuUsage(used);
+      processorMs.push((user + system) / 1000);
     }
-    return { ms, losses, peakMb: peakMb() };
+    return { ms, processorMs, losses, peakMb: peakMb() };
   },
 
   async predict({ x, shape, count, warm = 0 }: Steps) {
