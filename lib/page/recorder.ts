@@ -69,7 +69,13 @@ export class Recorder {
     let stream: MediaStream;
     try {
       // What browsers do to make speech clearer changes what the features measure.
-      const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+      const audio = {
+        channelCount: 1,
+        sampleRate: RATE_HZ,
+        echoCancellation: false,
+        noiseSuppression: false,
+        autoGainControl: false,
+      };
       stream = await devices.getUserMedia({ audio });
     } catch (error) {
       const name = error instanceof DOMException ? error.name : "";

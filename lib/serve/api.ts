@@ -21,8 +21,10 @@ export interface ApiLimits {
   readonly perMinute: number;
   /** Requests of one address at once. */
   readonly burst: number;
-  /** Requests under way or waiting, of all addresses. */
+  /** Requests under way or waiting, of all addresses: each may hold a whole body in memory. */
   readonly queue: number;
+  /** Requests under way or waiting, of one address. */
+  readonly perAddress: number;
   /** Longest computation, ms. */
   readonly computeMs: number;
   /** Longest recording, s. */
@@ -35,6 +37,7 @@ export const DEFAULT_API_LIMITS: ApiLimits = {
   perMinute: 60,
   burst: 20,
   queue: 16,
+  perAddress: 4,
   computeMs: 10_000,
   seconds: 300,
 };
@@ -166,7 +169,6 @@ class Predictor {
   #worker: Worker | undefined;
   #ready: Promise<unknown> | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
 
   constructor(
     readonly bundles: readonly (readonly [string, Uint8Array])[],
@@ -214,10 +216,6 @@ class Predictor {
 
   /** Judges a recording after those before it. */
   async predict(bytes: Uint8Array<ArrayBuffer>, file: string, model: string): Promise<FromPredictor> {
-    if (this.#waiting >= this.limits.queue) {
-      throw new Refusal(503, "busy", "Too many recordings are waiting; try again later.", 5);
-    }
-    this.#waiting++;
     const before = this.#last;
     const work = (async () => {
       await before.catch(() => {});
@@ -225,11 +223,7 @@ class Predictor {
       return await this.#exchange({ kind: "predict", bytes, file, model }, [bytes], this.limits.computeMs);
     })();
     this.#last = work;
-    try {
-      return await work;
-    } finally {
-      this.#waiting--;
-    }
+    return await work;
   }
 
   close(): void {
@@ -252,9 +246,30 @@ export function makeApi(site: Site, limits: Partial<ApiLimits> = {}): Api {
   const labels = [...new Set([...site.bundles.values()].flatMap(({ bundle }) => bundle.info.labels))];
   const description = openApi({ models, labels, limits: all });
 
+  const active = new Map<string, number>();
+  let underWay = 0;
+
   const answer = async (request: IncomingMessage): Promise<unknown> => {
-    const wait = rates.take(request.socket.remoteAddress ?? "", performance.now());
+    const address = request.socket.remoteAddress ?? "";
+    const wait = rates.take(address, performance.now());
     if (wait > 0) throw new Refusal(429, "rate", `Too many requests; try again in ${wait} s.`, wait);
+    const own = active.get(address) ?? 0;
+    if (underWay >= all.queue || own >= all.perAddress) {
+      throw new Refusal(503, "busy", "Too many recordings are waiting; try again later.", 5);
+    }
+    underWay++;
+    active.set(address, own + 1);
+    try {
+      return await judge(request);
+    } finally {
+      underWay--;
+      const left = active.get(address)! - 1;
+      if (left > 0) active.set(address, left);
+      else active.delete(address);
+    }
+  };
+
+  const judge = async (request: IncomingMessage): Promise<unknown> => {
     const model = new URL(request.url ?? "", "http://localhost").searchParams.get("model") ?? models[0]!;
     if (!models.includes(model)) {
       throw new Refusal(404, "model", `There is no model of that name; there are ${models.join(", ")}.`);

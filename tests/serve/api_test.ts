@@ -28,7 +28,7 @@ interface Limits {
 
 function test(name: string, { api: apiLimits, server: limits }: Limits, fn: (server: RunningServer) => Promise<void>) {
   Deno.test(name, async () => {
-    const api = makeApi(site, { perMinute: 6000, burst: 1000, ...apiLimits });
+    const api = makeApi(site, { perMinute: 6000, burst: 1000, perAddress: 16, ...apiLimits });
     const server = await startServer({ site, host: "127.0.0.1", port: 0, api, limits });
     try {
       await fn(server);
@@ -151,6 +151,13 @@ test("more recordings than may wait are turned away", { api: { queue: 2 } }, asy
   assert.ok(statuses.every((status) => status === 200 || status === 503), statuses.join());
   assert.ok(statuses.filter((status) => status === 200).length >= 2, statuses.join());
   assert.ok(statuses.includes(503), statuses.join());
+});
+
+test("one address may not take every place", { api: { queue: 8, perAddress: 1 } }, async (server) => {
+  const answers = await Promise.all(Array.from({ length: 6 }, () => post(server, wav, "audio/wav")));
+  const statuses = answers.map(({ status }) => status);
+  await Promise.all(answers.map((answer) => answer.text()));
+  assert.ok(statuses.includes(200) && statuses.includes(503), statuses.join());
 });
 
 Deno.test("the rate limit fills again evenly, for each address apart, and forgets the oldest", () => {
