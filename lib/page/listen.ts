@@ -60,6 +60,8 @@ export class ListenView {
   #picture: SpectrogramPicture | undefined;
   #timeline: Timeline | undefined;
   #work = new AbortController();
+  /** Resolved when the first model can answer: a file may be chosen before. */
+  readonly #started = Promise.withResolvers<void>();
 
   /**
    * Takes hold of the view.
@@ -121,6 +123,7 @@ export class ListenView {
     b.value = second?.id ?? "";
     if (!second) byId("model-a").closest<HTMLElement>(".compare")!.hidden = true;
     byId<HTMLButtonElement>("record").disabled = false;
+    this.#started.resolve();
     byId("engine-state").textContent = "Ready.";
     byId("engine-state").classList.add("ready");
   }
@@ -275,6 +278,8 @@ export class ListenView {
     if (!clip) return;
     this.#work.abort();
     const work = this.#work = new AbortController();
+    await this.#started.promise;
+    if (work.signal.aborted) return;
     const a = byId<HTMLSelectElement>("model-a").value, b = byId<HTMLSelectElement>("model-b").value;
     const ids = b && b !== a ? [a, b] : [a];
     try {

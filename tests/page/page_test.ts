@@ -133,6 +133,8 @@ interface Visit extends BrowserContextOptions {
   readonly url?: string;
   /** Runs before the page's own scripts. */
   readonly before?: () => void;
+  /** What is done before the page is ready. */
+  readonly early?: (page: Page) => Promise<void>;
 }
 
 /**
@@ -140,7 +142,7 @@ interface Visit extends BrowserContextOptions {
  * request sent elsewhere.
  */
 async function visit(options: Visit, look: (page: Page) => Promise<void>): Promise<void> {
-  const { url = server.url, before, ...rest } = options;
+  const { url = server.url, before, early, ...rest } = options;
   const context = await browser.newContext({
     viewport: { width: 1200, height: 900 },
     // Only the tests of the service worker need it: it fetches and hashes the whole site.
@@ -164,6 +166,7 @@ async function visit(options: Visit, look: (page: Page) => Promise<void>): Promi
       if (origin !== new URL(url).origin && protocol !== "blob:") problems.push(`request to ${request.url()}`);
     });
     await page.goto(url);
+    await early?.(page);
     await page.waitForSelector("html[data-ready]");
     await look(page);
     assert.deepEqual(problems, []);
@@ -388,6 +391,31 @@ test("pictures are drawn, the recording plays, and the playhead follows", () =>
     assert.equal(await page.textContent("#play-label"), "Pause");
     await page.click("#play");
     await page.waitForFunction(() => document.getElementById("play-label")!.textContent === "Play");
+  }));
+
+test("a file that is chosen before the model is there is answered when it is", () =>
+  visit({
+    // A worker that takes its time: its first answer comes when the test lets it.
+    before: () => {
+      const own = Worker.prototype.postMessage;
+      const held: [Worker, unknown[]][] = [];
+      Worker.prototype.postMessage = function (this: Worker, ...message: unknown[]) {
+        if (document.documentElement.dataset["let"]) return own.apply(this, message as never);
+        held.push([this, message]);
+      } as typeof own;
+      addEventListener("let", () => {
+        document.documentElement.dataset["let"] = "true";
+        for (const [worker, message] of held) own.apply(worker, message as never);
+      });
+    },
+    early: async (page) => {
+      await page.setInputFiles("#file", recordings.get("four-seconds.wav")!);
+      await page.waitForFunction(() => document.getElementById("status")!.textContent!.startsWith("Reading"));
+      await page.evaluate(() => dispatchEvent(new Event("let")));
+    },
+  }, async (page) => {
+    await page.waitForSelector('#clip[data-answered="four-seconds.wav"]');
+    assert.ok(difference((await answersOf(page))[0]!, terminal.get("four-seconds.wav")!) <= SAME);
   }));
 
 test("the synthetic examples can be tried", () =>
