@@ -35,18 +35,18 @@ def model(hp):
 
 
 class Epochs(keras.callbacks.Callback):
-    """When each epoch began, ended its validation, and was done with what the tuner does at its end."""
+    """The processor's time when each epoch began, ended its validation, and was done with what the tuner does at its end."""
 
     begins, ends = [], []
 
     def on_epoch_begin(self, epoch, logs=None):
-        Epochs.begins.append(time.perf_counter())
+        Epochs.begins.append(time.process_time())
 
     def on_test_end(self, logs=None):
-        Epochs.ends.append(time.perf_counter())
+        Epochs.ends.append(time.process_time())
 
     def on_train_end(self, logs=None):
-        Epochs.begins.append(time.perf_counter())
+        Epochs.begins.append(time.process_time())
 
 
 class Timed(keras_tuner.GridSearch):
@@ -56,9 +56,9 @@ class Timed(keras_tuner.GridSearch):
 
     def run_trial(self, trial, *args, **kwargs):
         Epochs.begins, Epochs.ends = [], []
-        before = time.perf_counter()
+        before = time.process_time()
         result = super().run_trial(trial, *args, **kwargs)
-        seconds = time.perf_counter() - before
+        seconds = time.process_time() - before
         Timed.found.append({
             "trainable": trial.hyperparameters.get("trainable"), "seconds": seconds,
             "epochs": [end - begin for begin, end in zip(Epochs.begins, Epochs.ends)],
