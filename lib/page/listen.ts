@@ -50,7 +50,7 @@ export class ListenView {
   readonly #client: Client;
   readonly #site: SiteInfo;
   readonly #player: Player;
-  readonly #bundles = new Map<string, BundleSummary>();
+  readonly #bundles = new Map<string, Promise<BundleSummary>>();
   #recorder: Recorder | undefined;
   #opening = false;
   #clip: Clip | undefined;
@@ -122,18 +122,22 @@ export class ListenView {
     a.value = first.id;
     b.value = second?.id ?? "";
     if (!second) byId("model-a").closest<HTMLElement>(".compare")!.hidden = true;
+    // The model beside it is fetched before it is asked, so that nobody waits for it; what fails is said when it is asked.
+    if (second) this.#load(second.id).catch(() => {});
     byId<HTMLButtonElement>("record").disabled = false;
     this.#started.resolve();
     byId("engine-state").textContent = "Ready.";
     byId("engine-state").classList.add("ready");
   }
 
-  async #load(id: string): Promise<BundleSummary> {
+  /** Loads a bundle once; one that could not be loaded is tried again when it is asked for again. */
+  #load(id: string): Promise<BundleSummary> {
     const there = this.#bundles.get(id);
     if (there) return there;
-    const summary = await this.#client.ask("load", this.#site.bundles.find((bundle) => bundle.id === id)!);
-    this.#bundles.set(id, summary);
-    return summary;
+    const loading = this.#client.ask("load", this.#site.bundles.find((bundle) => bundle.id === id)!);
+    this.#bundles.set(id, loading);
+    loading.catch(() => this.#bundles.delete(id));
+    return loading;
   }
 
   async #toggleRecording(): Promise<void> {
