@@ -369,15 +369,21 @@ export async function openLab(options: LabOptions = {}): Promise<number> {
   const lab = await ensureTool("jupyterlab", { install: true, ...(options.log ? { log: options.log } : {}) });
   if (!lab.available) throw new NotebookError(`JupyterLab cannot be opened, ${lab.reason}; ${lab.howToGet}.`);
   const first = notebookFiles()[0];
+  const settings = join(ROOT, ".cache", "jupyterlab");
+  // No questions about news: a newcomer shall see the notebook.
+  writeFileAtomic(
+    join(settings, "overrides.json"),
+    JSON.stringify({ "@jupyterlab/apputils-extension:notification": { fetchNews: "false" } }),
+  );
   const open = first === undefined ? [] : [`--LabApp.default_url=/lab/tree/notebooks/${basename(first)}`];
   try {
     const child = new Deno.Command(lab.path, {
-      // No questions about news: a newcomer shall see the notebook.
       args: [
         "-m",
         "jupyterlab",
         `--ServerApp.root_dir=${ROOT}`,
         "--LabApp.news_url=None",
+        `--LabApp.app_settings_dir=${settings}`,
         ...open,
         ...(options.args ?? []),
       ],
