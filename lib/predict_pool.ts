@@ -40,6 +40,8 @@ interface Thread {
 
 interface Waiting {
   readonly file: string;
+  /** Was in a worker that broke with others: goes on alone, so that it is known which one breaks it. */
+  suspect: boolean;
   readonly done: (answer: FileAnswer) => void;
   readonly failed: (error: Error) => void;
 }
@@ -69,6 +71,7 @@ export async function* answerFiles(
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if ("ready" in data) {
         thread.ready = true;
+        assign();
         return;
       }
       const task = thread.busy.get(data.id);
@@ -87,15 +90,17 @@ export async function* answerFiles(
         for (const task of [...thread.busy.values(), ...waiting.values()]) task.failed(defect);
         return;
       }
-      const [first, ...rest] = thread.busy;
-      if (first) {
-        // The file it was at broke it; the next one has not been touched.
-        const { file, done } = first[1];
+      // An error may overtake the answers before it, so of two files it is not known which one broke the worker.
+      const tasks = [...thread.busy];
+      if (tasks.length === 1) {
+        const { file, done } = tasks[0]![1];
         done({ file, error: `${file}: could not be answered, ${event.message}.`, exitCode: 1 });
-      }
-      for (const [id, task] of rest.reverse()) {
-        waiting.set(id, task);
-        queue.unshift(id);
+      } else {
+        for (const [id, task] of tasks.reverse()) {
+          task.suspect = true;
+          waiting.set(id, task);
+          queue.unshift(id);
+        }
       }
       if (closed) return;
       start();
@@ -106,12 +111,16 @@ export async function* answerFiles(
 
   const assign = (): void => {
     for (;;) {
-      let thread: Thread | undefined;
-      for (const each of threads) if (!thread || each.busy.size < thread.busy.size) thread = each;
-      if (!thread || thread.busy.size >= IN_FLIGHT) return;
-      const id = queue.shift();
+      const id = queue[0];
       if (id === undefined) return;
       const task = waiting.get(id)!;
+      let thread: Thread | undefined;
+      for (const each of threads) {
+        if (!each.ready || [...each.busy.values()].some(({ suspect }) => suspect)) continue;
+        if (!thread || each.busy.size < thread.busy.size) thread = each;
+      }
+      if (!thread || thread.busy.size >= (task.suspect ? 1 : IN_FLIGHT)) return;
+      queue.shift();
       waiting.delete(id);
       thread.busy.set(id, task);
       thread.worker.postMessage({ id, file: task.file } satisfies ToWorker);
@@ -126,7 +135,7 @@ export async function* answerFiles(
       for (; asked < Math.min(files.length, next + AHEAD * options.workers); asked++) {
         const id = asked;
         const result = new Promise<FileAnswer>((done, failed) => {
-          waiting.set(id, { file: files[id]!, done, failed });
+          waiting.set(id, { file: files[id]!, suspect: false, done, failed });
           queue.push(id);
         });
         // Its failure is met when its turn comes.
