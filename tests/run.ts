@@ -15,8 +15,8 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Folders and files (below tests/) whose tests start the engine or a program of their own. */
-const HEAVY = /^tests\/(engine|training\/train_test|study|commands|predict|bundle|models|notebook|setup|search|page)/;
+/** Folders and files (below tests/) for the first lane: those that compute with the engine; both take about as long. */
+const HEAVY = /^tests\/(engine|training\/train_test|study|commands|predict|bundle|models|setup|search)/;
 
 function testFiles(folder: string): string[] {
   return readdirSync(folder).sort().flatMap((name) => {
