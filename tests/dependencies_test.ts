@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type * as danfojs from "danfojs-node";
+import { requirePatiently } from "../lib/notebook/frames.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -212,8 +213,9 @@ Deno.test("the stand-in has every function that danfojs calls in what it stands 
     "xlsx",
   ]);
   const calls = [...code.matchAll(/\b(?:request_1\.default|stream_json_1|StreamArray_1|xlsx_1)\.(\w+(?:\.\w+)?)/g)];
-  const require = createRequire(realpathSync(join(root, "node_modules/danfojs-node/package.json")));
-  const standIn: unknown = require("request");
+  const from = realpathSync(join(root, "node_modules/danfojs-node/package.json"));
+  const require = (name: string): unknown => requirePatiently(from, name);
+  const standIn = require("request");
   for (const name of required) assert.equal(require(name), standIn, name);
   const names = new Set(calls.map((match) => match[1]!));
   assert.ok(names.size >= 9, [...names].join());
@@ -224,7 +226,7 @@ Deno.test("the stand-in has every function that danfojs calls in what it stands 
 });
 
 Deno.test("danfojs describes, groups, and reads CSV and JSON from files and by HTTP; spreadsheets are refused", async () => {
-  const danfo = await import("danfojs-node");
+  const danfo = requirePatiently(import.meta.url, "danfojs-node") as typeof danfojs;
   const records = [{ a: 1, b: 2.5, c: "x" }, { a: 4, b: -1.5, c: "y" }, { a: 7, b: 3, c: "x" }, { a: 7, b: 9, c: "y" }];
   const frame = new danfo.DataFrame(records);
   const rows = frame.values;

@@ -5,10 +5,58 @@
  * `@tensorflow/tfjs`, and no kernel is run by loading it. So tables work whether or not native TensorFlow is installed,
  * and they share the tf.js of the rest of serlab. Loading takes about half a second.
  *
+ * It is loaded by `require`, and once more when a file of it is missing: every Deno that starts in this folder makes the
+ * linked package anew that stands in for some of danfojs's own (docs/dependencies.md), and for a moment it is not there.
+ *
  * @module
  */
 
-// The order of these three lines matters: modules run in the order of their imports.
-import "./quiet_begin.ts";
-export { concat, DataFrame, merge, Series } from "danfojs-node";
-import "./quiet_end.ts";
+import { createRequire } from "node:module";
+import process from "node:process";
+import type * as danfojs from "danfojs-node";
+
+/** How often and how long a missing file is waited for, in all two seconds. */
+const ATTEMPTS = 40, PAUSE_MS = 50;
+
+/**
+ * Requires a package, and waits up to two seconds for a file of it that is not there.
+ *
+ * @param from Path or URL of the file that requires it.
+ * @param name Name of the package.
+ */
+export function requirePatiently(from: string, name: string): unknown {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return createRequire(from)(name);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "MODULE_NOT_FOUND" || attempt === ATTEMPTS) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
+  }
+}
+
+function load(): typeof danfojs {
+  // It loads Node's old punycode, whose deprecation warning would stand in every notebook.
+  const wasSilent = process.noDeprecation ?? false;
+  process.noDeprecation = true;
+  try {
+    return requirePatiently(import.meta.url, "danfojs-node") as typeof danfojs;
+  } finally {
+    process.noDeprecation = wasSilent;
+  }
+}
+
+const loaded = load();
+
+/** danfojs's concat: frames or series below or beside each other. */
+export const concat: typeof danfojs.concat = loaded.concat;
+/** danfojs's merge: two frames joined by columns, as pandas does. */
+export const merge: typeof danfojs.merge = loaded.merge;
+/** danfojs's data frame. */
+export const DataFrame: typeof danfojs.DataFrame = loaded.DataFrame;
+/** A danfojs data frame. */
+export type DataFrame = danfojs.DataFrame;
+/** danfojs's series. */
+export const Series: typeof danfojs.Series = loaded.Series;
+/** A danfojs series. */
+export type Series = danfojs.Series;

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Runs cells in one kernel of ours, interrupts those that ask for it, and prints what came of each. */
 const SCRIPT = String.raw`
-import json, os, sys, time
+import json, os, queue, sys, time
 from jupyter_client import KernelManager
 
 km = KernelManager(kernel_name="deno")
@@ -29,7 +29,15 @@ def text_of(mid):
         if m["msg_type"] == "stream":
             said += m["content"]["text"]
         if m["msg_type"] == "status" and m["content"]["execution_state"] == "idle":
+            break
+    # What a cell printed last may arrive after it is idle.
+    while True:
+        try:
+            m = kc.get_iopub_msg(timeout=0.4)
+        except queue.Empty:
             return said
+        if m["parent_header"].get("msg_id") == mid and m["msg_type"] == "stream":
+            said += m["content"]["text"]
 
 def interrupt():
     request = kc.session.msg("interrupt_request", {})
