@@ -376,9 +376,9 @@ Deno.test("what a logger is told of a trial are its configuration, its curves, i
 
 const real = Deno.env.get("MLFLOW_TRACKING_URI") ?? "";
 
-Deno.test({
+// MLflow is optional: the test exists where a server is named.
+const againstReal: Deno.TestDefinition = {
   name: "a real MLflow server (MLFLOW_TRACKING_URI) holds what was logged",
-  ignore: !/^https?:/.test(real),
   fn: async () => {
     const experiment = `serlab test ${crypto.randomUUID()}`;
     const logger = mlflowLogger(real, { onNotice: assert.fail });
@@ -413,4 +413,5 @@ Deno.test({
       body: JSON.stringify({ experiment_id: found.experiment.experiment_id }),
     })).body?.cancel();
   },
-});
+};
+if (/^https?:/.test(real)) Deno.test(againstReal);
