@@ -5,9 +5,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { findSearch } from "../../experiments/searches.ts";
 import { UsageError } from "../errors.ts";
 import { ensureWritable } from "../io.ts";
@@ -30,12 +28,11 @@ import {
 import type { Executor, Value } from "../search/types.ts";
 import type { ProtocolName } from "../study/declare.ts";
 import { featuresOf, prepare, type Prepared } from "../study/run.ts";
+import { childArgs } from "./child.ts";
 import { interruptSignal } from "./study.ts";
 import { progressBar } from "./progress.ts";
 import type { WorkerSettings } from "./sweep_worker.ts";
 import { sweepTable } from "./sweep_table.ts";
-
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** Options of the command. */
 export interface SweepCommandOptions {
@@ -97,20 +94,7 @@ function parseSet(list: readonly string[]): Record<string, Value[]> {
 
 /** What Deno is given to start a worker. */
 export function workerArgs(settings: WorkerSettings): string[] {
-  return [
-    "run",
-    "--quiet",
-    "--no-prompt",
-    "--config",
-    join(ROOT, "deno.json"),
-    "--allow-read",
-    "--allow-write",
-    "--allow-env",
-    "--allow-sys",
-    "--allow-ffi",
-    join(ROOT, "lib", "commands", "sweep_worker.ts"),
-    JSON.stringify(settings),
-  ];
+  return childArgs("sweep_worker.ts", JSON.stringify(settings));
 }
 
 /** Local workers, or a queue. */

@@ -16,6 +16,7 @@ import { serveTrials } from "../search/queue/worker.ts";
 import { ownLock, SEARCH_VERSION } from "../search/trial.ts";
 import type { TrialJob } from "../search/types.ts";
 import { prepare } from "../study/run.ts";
+import { childArgs } from "./child.ts";
 import { workerArgs } from "./sweep.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -47,19 +48,7 @@ export interface WorkerCommandOptions {
 /** What computes here, found out by a process that is gone afterwards: this one never computes. */
 async function probeEngine(): Promise<string> {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--config",
-      join(ROOT, "deno.json"),
-      "--allow-read",
-      "--allow-write",
-      "--allow-env",
-      "--allow-sys",
-      "--allow-ffi",
-      join(ROOT, "lib", "commands", "engine_probe.ts"),
-    ],
+    args: childArgs("engine_probe.ts"),
     stdin: "null",
   }).output();
   const found = /^serlab engine (.*)$/m.exec(new TextDecoder().decode(stdout));
