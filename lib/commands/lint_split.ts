@@ -14,7 +14,7 @@ import { corpora } from "../corpora/mod.ts";
 import { FormatError } from "../errors.ts";
 import { fingerprint } from "../features/fingerprint.ts";
 import { readFileOr, sha256Hex } from "../io.ts";
-import { parseCsv } from "../results/csv.ts";
+import { parseCsvFile } from "../results/csv.ts";
 import { type LintRow, lintSplit, renderLint } from "../split/mod.ts";
 import { progressBar } from "./progress.ts";
 
@@ -35,13 +35,7 @@ function readTable(text: string, file: string): Record<string, string>[] {
       }
     });
   }
-  let lines: string[][];
-  try {
-    lines = parseCsv(text);
-  } catch (error) {
-    throw new FormatError(`${file}: ${(error as Error).message}.`, { cause: error });
-  }
-  const [head, ...rows] = lines;
+  const [head, ...rows] = parseCsvFile(text, file);
   if (!head) throw new FormatError(`${file}: is empty.`);
   return rows.map((fields, i) => {
     if (fields.length !== head.length) {

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { FormatError } from "../errors.ts";
+
 /** One field, quoted where it has to be. */
 export function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -94,4 +96,18 @@ export function float32Text(value: number): string {
   }
   // Nine digits tell any two single-precision numbers apart.
   return String(Number(single.toPrecision(9)));
+}
+
+/**
+ * Reads a CSV file's text, as {@linkcode parseCsv}.
+ *
+ * @param file Name for errors.
+ * @throws {FormatError} naming the file, the line and the rule.
+ */
+export function parseCsvFile(text: string, file: string): string[][] {
+  try {
+    return parseCsv(text);
+  } catch (error) {
+    throw new FormatError(`${file}: ${(error as Error).message}.`, { cause: error });
+  }
 }

@@ -19,7 +19,7 @@ import {
   type Predictions,
   predictionsFault,
 } from "../training/evaluate.ts";
-import { csvText, float32Text, parseCsv } from "./csv.ts";
+import { csvText, float32Text, parseCsvFile } from "./csv.ts";
 
 /** What names a run. */
 export interface RunId {
@@ -262,13 +262,7 @@ export function predictionsCsv(predictions: Predictions): string {
  * @throws {FormatError} naming the file and the rule.
  */
 export function parsePredictions(text: string, file: string): Predictions {
-  let table: string[][];
-  try {
-    table = parseCsv(text);
-  } catch (error) {
-    throw new FormatError(`${file}: ${(error as Error).message}.`, { cause: error });
-  }
-  const [head, ...lines] = table;
+  const [head, ...lines] = parseCsvFile(text, file);
   if (head === undefined || COLUMNS.some((name, i) => head[i] !== name)) {
     throw new FormatError(`${file}: the columns must begin with ${COLUMNS.join(",")}.`);
   }

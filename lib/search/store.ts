@@ -9,7 +9,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError } from "../errors.ts";
 import { readFileOr, writeFileAtomic } from "../io.ts";
-import { parseCsv } from "../results/csv.ts";
+import { parseCsvFile } from "../results/csv.ts";
 import { type Environment, prettyJson } from "../results/record.ts";
 import type { Interval, IntervalKind, ScoredRow } from "../training/statistics.ts";
 import type { PublishedSearch } from "./declare.ts";
@@ -291,13 +291,7 @@ const COLUMNS = ["key", "parent", "copy", "speaker", "fold", "truth", "predictio
  * @throws {FormatError} naming the file and the rule.
  */
 export function parseTrialRows(text: string, file: string): TrialRow[] {
-  let table: string[][];
-  try {
-    table = parseCsv(text);
-  } catch (error) {
-    throw new FormatError(`${file}: ${(error as Error).message}.`, { cause: error });
-  }
-  const [head, ...rows] = table;
+  const [head, ...rows] = parseCsvFile(text, file);
   if (head?.join() !== COLUMNS.join()) throw new FormatError(`${file}: the columns must be ${COLUMNS.join(",")}.`);
   return rows.map((fields, i): TrialRow => {
     if (fields.length !== COLUMNS.length) throw new FormatError(`${file}: line ${i + 2} has ${fields.length} fields.`);
