@@ -8,7 +8,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // From the bottom up: a module imports from its own layer or from those before it.
 const LAYERS: readonly (readonly string[])[] = [
   ["lib/types.ts", "lib/errors.ts", "lib/interruption.ts"],
-  ["lib/io.ts", "lib/npy.ts", "lib/random.ts"],
+  ["lib/bytes.ts", "lib/io.ts", "lib/npy.ts", "lib/random.ts"],
   ["lib/setup"],
   ["lib/audio"],
   ["lib/features"],

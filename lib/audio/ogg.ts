@@ -6,6 +6,7 @@
  * @module
  */
 
+import { concatBytes } from "../bytes.ts";
 import { AudioError } from "../errors.ts";
 import { loadCodec, tagAt, viewOf } from "./bytes.ts";
 import { decodeOpusPackets, opusPacketFrames, parseOpusHead } from "./opus.ts";
@@ -90,7 +91,7 @@ function readStream(bytes: Uint8Array, file: string): Stream {
       open.push(bytes.subarray(place, place + size));
       place += size;
       if (size < 255) {
-        stream.packets.push(concat(open));
+        stream.packets.push(open.length === 1 ? open[0]! : concatBytes(open));
         stream.granules.push(undefined);
         lastEnded = stream.packets.length - 1;
         open = [];
@@ -101,17 +102,6 @@ function readStream(bytes: Uint8Array, file: string): Stream {
     at = end;
   }
   return stream;
-}
-
-function concat(parts: Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /**

@@ -8,6 +8,7 @@
  */
 
 import { createHmac, randomUUID } from "node:crypto";
+import { concatBytes } from "../bytes.ts";
 
 const GREETING_BYTES = 64;
 const MORE = 1, LONG = 2, COMMAND = 4;
@@ -29,7 +30,7 @@ export class UnitReader {
 
   /** Takes what has arrived and returns what is complete. */
   push(chunk: Uint8Array): Unit[] {
-    this.#waiting = concatenate([this.#waiting, chunk]);
+    this.#waiting = concatBytes([this.#waiting, chunk]);
     const units: Unit[] = [];
     for (;;) {
       const unit = this.#greeted ? this.#unit() : this.#greeting();
@@ -62,28 +63,17 @@ export class UnitReader {
   }
 }
 
-/** Bytes one after the other. */
-export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 function frame(content: Uint8Array, flags: number): Uint8Array {
-  if (content.length < 256) return concatenate([Uint8Array.of(flags, content.length), content]);
+  if (content.length < 256) return concatBytes([Uint8Array.of(flags, content.length), content]);
   const head = new Uint8Array(9);
   head[0] = flags | LONG;
   new DataView(head.buffer).setBigUint64(1, BigInt(content.length));
-  return concatenate([head, content]);
+  return concatBytes([head, content]);
 }
 
 /** The bytes of a message of these frames. */
 export function encodeMessage(frames: readonly Uint8Array[]): Uint8Array {
-  return concatenate(frames.map((content, i) => frame(content, i < frames.length - 1 ? MORE : 0)));
+  return concatBytes(frames.map((content, i) => frame(content, i < frames.length - 1 ? MORE : 0)));
 }
 
 /** What a client without security sends first: the greeting of ZMTP 3.0 and who it is. */
@@ -99,13 +89,13 @@ export function clientHandshake(socketType: "DEALER"): Uint8Array {
     bytes.set(new TextEncoder().encode(value), 5 + name.length);
     return bytes;
   };
-  const ready = concatenate([
+  const ready = concatBytes([
     Uint8Array.of(5),
     new TextEncoder().encode("READY"),
     property("Socket-Type", socketType),
     property("Identity", ""),
   ]);
-  return concatenate([greeting, frame(ready, COMMAND)]);
+  return concatBytes([greeting, frame(ready, COMMAND)]);
 }
 
 /** A message of Jupyter's, as far as a go-between reads it. */

@@ -8,6 +8,7 @@
  */
 
 import { existsSync, rmSync } from "node:fs";
+import { concatBytes } from "../bytes.ts";
 import { FormatError } from "../errors.ts";
 import { readFileOr, sha256Hex, writeFileAtomic } from "../io.ts";
 import type { NdArray } from "../types.ts";
@@ -26,20 +27,10 @@ export interface Checkpoint {
 export function encodeCheckpoint({ meta, arrays }: Checkpoint): Uint8Array {
   const entries = Object.entries(arrays);
   const bodies = entries.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  const hash = sha256Hex(concat(bodies));
+  const hash = sha256Hex(concatBytes(bodies));
   const header = { meta, arrays: entries.map(([name, { shape }]) => ({ name, shape })), sha256: hash };
   const head = new TextEncoder().encode(`${MAGIC}${JSON.stringify(header)}\n`);
-  return concat([head, ...bodies]);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concatBytes([head, ...bodies]);
 }
 
 /**

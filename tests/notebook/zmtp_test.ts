@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import {
-  clientHandshake,
-  concatenate,
-  encodeMessage,
-  readMessage,
-  signMessage,
-  UnitReader,
-} from "../../lib/notebook/zmtp.ts";
+import { concatBytes } from "../../lib/bytes.ts";
+import { clientHandshake, encodeMessage, readMessage, signMessage, UnitReader } from "../../lib/notebook/zmtp.ts";
 import { RandomState } from "../../lib/random.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -15,7 +9,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 Deno.test("a stream is cut into the same units whatever the pieces in which it arrives", () => {
   const long = new Uint8Array(70_000).fill(7);
   const messages = [[bytes("a")], [bytes(""), long, bytes("z")], [new Uint8Array(255)], [new Uint8Array(256)]];
-  const stream = concatenate([clientHandshake("DEALER"), ...messages.map((frames) => encodeMessage(frames))]);
+  const stream = concatBytes([clientHandshake("DEALER"), ...messages.map((frames) => encodeMessage(frames))]);
   const rng = new RandomState(0);
   for (const most of [1, 3, 1000, stream.length]) {
     const reader = new UnitReader(), units = [];
@@ -27,7 +21,7 @@ Deno.test("a stream is cut into the same units whatever the pieces in which it a
     assert.deepEqual(units.map(({ kind }) => kind), ["greeting", "command", ...messages.map(() => "message")]);
     assert.deepEqual(units.slice(2).map(({ frames }) => frames), messages);
     // Passed on, nothing is lost or added.
-    assert.deepEqual(concatenate(units.map((unit) => unit.bytes)), stream);
+    assert.deepEqual(concatBytes(units.map((unit) => unit.bytes)), stream);
   }
 });
 
@@ -40,7 +34,7 @@ Deno.test("a signed message reads back, and its signature is the HMAC of its fou
     route: [bytes("client")],
   });
   const reader = new UnitReader();
-  const [, unit] = reader.push(concatenate([new Uint8Array(64), sent]));
+  const [, unit] = reader.push(concatBytes([new Uint8Array(64), sent]));
   const { frames } = unit!;
   const message = readMessage(frames)!;
   assert.equal(message.type, "interrupt_reply");

@@ -12,6 +12,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { concatBytes } from "../../bytes.ts";
 import { systemReason } from "../../io.ts";
 import {
   type LoggedRun,
@@ -63,16 +64,6 @@ export function encodeRecord(bytes: Uint8Array): Uint8Array {
 
 // ---- protocol buffers ------------------------------------------------------------------------------------------
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt(value);
@@ -81,24 +72,24 @@ function varint(value: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-const whole = (field: number, value: number): Uint8Array => concat([varint(field << 3), varint(value)]);
+const whole = (field: number, value: number): Uint8Array => concatBytes([varint(field << 3), varint(value)]);
 
 function double(field: number, value: number): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setFloat64(0, value, true);
-  return concat([varint(field << 3 | 1), bytes]);
+  return concatBytes([varint(field << 3 | 1), bytes]);
 }
 
 function float(field: number, value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setFloat32(0, value, true);
-  return concat([varint(field << 3 | 5), bytes]);
+  return concatBytes([varint(field << 3 | 5), bytes]);
 }
 
 /** A text, bytes or a message. */
 function nested(field: number, ...parts: (Uint8Array | string)[]): Uint8Array {
-  const bytes = concat(parts.map((part) => typeof part === "string" ? new TextEncoder().encode(part) : part));
-  return concat([varint(field << 3 | 2), varint(bytes.length), bytes]);
+  const bytes = concatBytes(parts.map((part) => typeof part === "string" ? new TextEncoder().encode(part) : part));
+  return concatBytes([varint(field << 3 | 2), varint(bytes.length), bytes]);
 }
 
 // ---- events ----------------------------------------------------------------------------------------------------
@@ -130,7 +121,7 @@ function valueMessage(value: LoggedValue): Uint8Array {
  * @param payload The `file_version` or `summary` field, encoded; see {@linkcode scalars}.
  */
 export function encodeEvent(time: number, step: number, payload: Uint8Array): Uint8Array {
-  return concat([double(1, time), ...(step === 0 ? [] : [whole(2, step)]), payload]);
+  return concatBytes([double(1, time), ...(step === 0 ? [] : [whole(2, step)]), payload]);
 }
 
 /** The version that a file begins with. */
