@@ -59,6 +59,11 @@ export const study004: Study = {
       ...mlp,
       input: { scaler: "feature" },
     },
+    "scaled-32k": {
+      describe: "the same of audio brought to 32 kHz, so that what devices and codecs cut off has no say",
+      ...mlp,
+      input: { recipe: "study004-32k", scaler: "feature" },
+    },
   },
   protocols: {
     "as-published": {

@@ -12,7 +12,7 @@ import { startServer } from "../serve/server.ts";
 import { assembleSite } from "../serve/site.ts";
 
 /** Bundles that are served when none is named. */
-const DEFAULT_BUNDLES = ["004-scaled", "004-scaled-as-published"] as const;
+const DEFAULT_BUNDLES = ["004-scaled-32k", "004-scaled-32k-as-published"] as const;
 
 /** Options of the command `serve`. */
 export interface ServeCommandOptions {

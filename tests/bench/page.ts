@@ -39,7 +39,7 @@ try {
   await buildApp({ out: join(folder, "app"), results: () => resultsTable("results", [...studies, ...preparations]) });
   const site = await assembleSite(
     join(folder, "app"),
-    ["004-scaled", "004-scaled-as-published"].map((name) => join("results", "bundles", name)),
+    ["004-scaled-32k", "004-scaled-32k-as-published"].map((name) => join("results", "bundles", name)),
   );
   const size = (wanted: (path: string) => boolean) => {
     const files = [...site.files].filter(([path]) => wanted(path)).map(([, file]) => file);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { loadAudio } from "../../lib/audio/load.ts";
+import { resample } from "../../lib/audio/resample.ts";
 import { AudioError, UsageError } from "../../lib/errors.ts";
 import { egemapsLikeNames, extractFrom, type Recipe, recipe, recipeHash, recipeNames } from "../../lib/features/mod.ts";
 import { clips, difference, expected, type GoldenClip, missing, present } from "./golden.ts";
@@ -200,12 +201,30 @@ Deno.test("study003 pads and cuts to 80,080 samples", () => {
   assert.deepEqual(cut, whole);
 });
 
+Deno.test("study004-32k is study004 of audio at 32 kHz, deaf to what lies above 16 kHz", () => {
+  const voice = { samples: synthetic(90000), sampleRateHz: 48000 };
+  const n = voice.samples.length;
+  // It swells and fades, for a sudden beginning is heard at all frequencies.
+  const hiss = voice.samples.map((x, i) =>
+    x + 0.02 * Math.sin(Math.PI * i / n) ** 2 * Math.sin(38e3 * Math.PI * i / 48e3)
+  );
+  const plain = extractFrom(recipe("study004-32k"), voice).data;
+  assert.deepEqual(plain, recipe("study004").extract(resample(voice, 32000)).data);
+  /** Largest change of a value, in its own size. */
+  const change = (values: ArrayLike<number>, from: ArrayLike<number>): number =>
+    Math.max(...Array.from(from, (x, i) => Math.abs(values[i]! - x) / (1 + Math.abs(x))));
+  const noisy = { ...voice, samples: hiss };
+  const deaf = change(extractFrom(recipe("study004-32k"), noisy).data, plain);
+  const hearing = change(recipe("study004").extract(noisy).data, recipe("study004").extract(voice).data);
+  assert.ok(deaf < 2e-3 && hearing > 50 * deaf, `${deaf}, at 48 kHz ${hearing}`);
+});
+
 Deno.test("an unknown recipe is refused with the list of those there are", () => {
   assert.throws(() => recipe("study005"), {
     name: "UsageError",
     message: 'There is no recipe "study005"; there are study000, study001, study002, study002-padded, ' +
       "study002-frames, study003, study003-vector, " +
-      "study004, egemaps-like.",
+      "study004, study004-32k, egemaps-like.",
   });
 });
 

@@ -11,8 +11,8 @@ import { assembleSite, type Site } from "../../lib/serve/site.ts";
 /** The repository. */
 export const root: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** The committed bundle. */
-export const bundleFolder: string = join(root, "results", "bundles", "004-scaled");
+/** The committed bundle that the page has. */
+export const bundleFolder: string = join(root, "results", "bundles", "004-scaled-32k");
 
 const row = (study: string, variant: string, protocol: string, order: number, accuracy: number) => ({
   study,
@@ -54,7 +54,7 @@ export const table: ResultsTable = {
 
 /** A site and the folder it was built in. */
 export interface BuiltSite {
-  /** The site, with the bundles `004-scaled` and `004-scaled-as-published`. */
+  /** The site, with the bundles `004-scaled-32k` and `004-scaled-32k-as-published`. */
   readonly site: Site;
   /** The same page with the first bundle only: another version. */
   readonly smaller: Site;
