@@ -76,10 +76,11 @@ function isOnPath(program: string): boolean {
   );
 }
 
-/** The last line that a program wrote to its standard error, for a message. */
-async function lastLine(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const text = (await new Response(stream).text()).trim();
-  return text.split("\n").at(-1)!.trim().slice(0, 200);
+/** The last line that a program wrote to its standard error, for a message; it may complain for days. */
+async function lastLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  let end = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) end = (end + text).slice(-2000);
+  return end.trim().split("\n").at(-1)!.trim().slice(0, 200);
 }
 
 /**
