@@ -2,8 +2,8 @@
  * The search bench: study 001's grid of 32 configurations (25 epochs each) with the full-width VGG16, on serlab with the
  * frozen layers run once, beside the same grid in KerasTuner, which runs them in every epoch; and by successive halving.
  *
- * `deno run -A tests/bench/search_grid.ts speed [--rounds N] [--append]` measures both sides in turn, on random
- * weights and pictures; `… winner --corpora DIR` trains the whole grid on RAVDESS's pictures with the quarter
+ * `deno run -A tests/bench/search_grid.ts speed [--rounds N] [--append] [--clock]` measures both sides in turn, on random
+ * weights and pictures, by the processor's time or, on an idle machine, by the clock; `… winner --corpora DIR` trains the whole grid on RAVDESS's pictures with the quarter
  * network and compares what halving would have chosen (goes on where it was stopped; `winner --sweep FOLDER` takes a sweep of the
  * grid instead); `… report` writes the tables again. KerasTuner is found by
  * SERLAB_KERASTUNER_PYTHON (its environment is described in search_kerastuner.py); without it only serlab's side runs.
@@ -92,12 +92,18 @@ interface Winner {
 
 interface Saved {
   readonly machine: Readonly<Record<string, unknown>>;
+  /** By the processor's time. */
   readonly rounds: readonly Round[];
+  /** By the clock. */
+  readonly clockRounds?: readonly Round[];
   readonly winner?: Winner;
 }
 
-/** The processor's time of this process, all threads, ms: a neighbour on the machine does not count into it. */
+const byClock = process.argv.includes("--clock");
+
+/** The processor's time of this process, all threads, ms: a neighbour on the machine does not count into it; or the clock. */
 const clock = (): number => {
+  if (byClock) return performance.now();
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 };
@@ -232,7 +238,7 @@ async function speed(append: boolean, count: number): Promise<void> {
   };
   for (let i = 0; i < count; i++) {
     const own = await ownRound();
-    const call = { rows: SHARE, validation: SHARE_VALIDATION, epochs: MEASURED, batch: BATCH };
+    const call = { clock: byClock, rows: SHARE, validation: SHARE_VALIDATION, epochs: MEASURED, batch: BATCH };
     const answer = await ask({ do: "grid", ...call });
     const peer = (answer?.["trials"] ?? []) as PeerTrial[];
     for (const { trainable, seconds, epochs } of peer) {
@@ -241,7 +247,9 @@ async function speed(append: boolean, count: number): Promise<void> {
     }
     if (!versions) return console.log("SERLAB_KERASTUNER_PYTHON is not set: nothing is written.");
     const before = load();
-    save({ ...before, machine, rounds: [...(append || i > 0 ? before?.rounds ?? [] : []), { ...own, peer }] });
+    const kept = byClock ? before?.clockRounds : before?.rounds;
+    const rounds = [...(append || i > 0 ? kept ?? [] : []), { ...own, peer }];
+    save({ rounds: [], ...before, machine, ...(byClock ? { clockRounds: rounds } : { rounds }) });
   }
 }
 
@@ -401,14 +409,15 @@ function save(saved: Saved): void {
   mkdirSync(results, { recursive: true });
   const short = (_key: string, value: unknown): unknown =>
     typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
-  const { rounds, winner, machine } = saved;
+  const { rounds, clockRounds = [], winner, machine } = saved;
   const lines = (all: readonly unknown[]): string =>
     all.map((each) => `    ${JSON.stringify(each, short)}`).join(",\n");
   const tail = winner
     ? `,\n  "winner": {\n    "corpora": ${JSON.stringify(winner.corpora)}, "rows": ${JSON.stringify(winner.rows)}, ` +
       `"seconds": ${winner.seconds}, "trials": [\n${lines(winner.trials)}\n  ]}`
     : "";
-  const text = `{\n  "machine": ${JSON.stringify(machine)},\n  "rounds": [\n${lines(rounds)}\n  ]${tail}\n}\n`;
+  const text = `{\n  "machine": ${JSON.stringify(machine)},\n  "rounds": [\n${lines(rounds)}\n  ],\n` +
+    `  "clockRounds": [\n${lines(clockRounds)}\n  ]${tail}\n}\n`;
   JSON.parse(text);
   writeFileSync(join(results, "search-grid.json"), text);
   report(saved);
@@ -422,8 +431,8 @@ const HOW =
   `How the totals come about. Both sides train the same grid of the study: layers {2, 4} × neurons {100, 300} ×
 trainable entries {2, 3} × dropout {0.2, 0.4} × rate {0.001, 0.005}, ${EPOCHS} epochs of ${ROWS} training and
 ${VALIDATION} validation pictures in batches of ${BATCH}, float32, full-width VGG16 with random weights, random pictures.
-Neither grid was run whole. Times are the processor's, all threads of the process: other work on the machine does not
-count, and with two busy cores the clock shows about half of them.
+Neither grid was run whole. The processor's times are those of all threads of the process: other work on the machine does
+not count, and with two busy cores the clock shows about half of them. Times by the clock were taken on an idle machine.
 
 - An epoch is measured on ${SHARE} training rows (three steps) and ${SHARE_VALIDATION} validation rows and multiplied by
   ${ROWS}/${SHARE} on both sides; what is done once an epoch or once a trial is not multiplied.
@@ -447,31 +456,38 @@ function report(saved: Saved | null = load()): void {
   if (!saved) return;
   const { machine, rounds, winner } = saved;
   const halved = winner?.trials.length === gridOf(search.space).length ? halve(winner.trials) : null;
+  const row = (name: string, values: readonly number[], target = ""): unknown[] => {
+    const { min, median, max } = summary(values);
+    return [name, min, median, max, target];
+  };
   const text: string[] = [
     "# Search: study 001's grid of 32 beside KerasTuner",
     `Written by tests/bench/search_grid.ts. ${JSON.stringify(machine)}`,
   ];
   const full = rounds.filter(({ peer }) => peer.length > 0);
-  if (full.length > 0) {
-    const totals = full.map((each) => extrapolate(each, halved?.jobs ?? null));
-    const row = (name: string, values: readonly number[], target = ""): unknown[] => {
-      const { min, median, max } = summary(values);
-      return [name, min, median, max, target];
-    };
-    const halving = totals.flatMap(({ ownHalving }) => ownHalving ?? []);
+  const totals = (title: string, measured: readonly Round[]): void => {
+    if (measured.length === 0) return;
+    const all = measured.map((each) => extrapolate(each, halved?.jobs ?? null));
+    const halving = all.flatMap(({ ownHalving }) => ownHalving ?? []);
     text.push(
-      `## Whole searches, s of the processor (${full.length} rounds, both sides in turn)`,
+      `## Whole searches, s ${title} (${measured.length} rounds, both sides in turn)`,
       table(["", "min", "median", "max", "target"], [
-        row("KerasTuner, grid", totals.map((each) => each.peerGrid)),
-        row("serlab, grid", totals.map((each) => each.ownGrid)),
+        row("KerasTuner, grid", all.map((each) => each.peerGrid)),
+        row("serlab, grid", all.map((each) => each.ownGrid)),
         ...(halving.length > 0 ? [row("serlab, halving", halving)] : []),
-        row("serlab, halving at most", totals.map((each) => each.ownHalvingAtMost)),
-        row("grid: times faster", totals.map((each) => each.peerGrid / each.ownGrid), "7"),
-        row("halving: at least so many times faster", totals.map((t) => t.peerGrid / t.ownHalvingAtMost), "20"),
+        row("serlab, halving at most", all.map((each) => each.ownHalvingAtMost)),
+        row("grid: times faster", all.map((each) => each.peerGrid / each.ownGrid), "7"),
+        row("halving: at least so many times faster", all.map((t) => t.peerGrid / t.ownHalvingAtMost), "20"),
         ...(halving.length > 0
-          ? [row("halving: times faster than KerasTuner's grid", totals.map((t) => t.peerGrid / t.ownHalving!), "20")]
+          ? [row("halving: times faster than KerasTuner's grid", all.map((t) => t.peerGrid / t.ownHalving!), "20")]
           : []),
       ]),
+    );
+  };
+  totals("of the processor", full);
+  totals("by the clock", (saved.clockRounds ?? []).filter(({ peer }) => peer.length > 0));
+  if (full.length > 0) {
+    text.push(
       HOW,
       "## What that is made of, s of the processor (scaled to the whole epoch)",
       table(["", "min", "median", "max"], [
