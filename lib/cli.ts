@@ -132,7 +132,7 @@ function program(): Command {
     .option("--tensorboard <dir>", "log trials as TensorBoard's event files")
     .option("--unseal", "test what was chosen, once, beside the study's own configuration")
     .option("--corpora <dir>", "folder with the corpora, at any depth", "data")
-    .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share)
+    .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share("--fraction"))
     .option("--weights <file>", "weight file for a variant that starts from one")
     .option("--out <dir>", "where sweeps/ goes", "results")
     .option("--allow-incomplete", "go on when recordings are missing")

@@ -153,10 +153,14 @@ function drawFraction(rows: readonly ManifestRow[], label: (row: ManifestRow) =>
 /**
  * Finds, checks and hashes a study's recordings.
  *
- * @throws {CorpusError} when a corpus is missing or incomplete; {AudioError} when a recording cannot be read.
+ * @throws {CorpusError} when a corpus is missing or incomplete; {AudioError} when a recording cannot be read; {UsageError}
+ *   when the fraction is none.
  */
 export async function prepare(study: Study, options: PrepareOptions): Promise<Prepared> {
   const { dir, fraction = 1, cache, onProgress } = options;
+  if (!(fraction > 0 && fraction <= 1)) {
+    throw new UsageError(`A fraction of the recordings lies above 0 and up to 1, not at ${fraction}.`);
+  }
   const { rows: all, missing } = await indexCorpus(dir, {
     corpus: study.corpora,
     ...(study.speakers ? { speakers: study.speakers } : {}),

@@ -85,6 +85,7 @@ Deno.test("wrong use ends with one line and exit code 2", async () => {
     [["study", "000", "--protocol", "magic"], /has no protocol magic; it has as-published, clean/],
     [["study", "000", "--seeds", "0"], /--seeds takes a whole number of 1 or more, not 0/],
     [["study", "000", "--fraction", "2"], /--fraction takes a number above 0 and up to 1, not 2/],
+    [["sweep", "000", "--fraction", "2"], /--fraction takes a number above 0 and up to 1, not 2/],
     [["study", "000", "--corpora", join(folder, "nowhere")], /nowhere.*data get/s],
     [["study", "000", "--backend", "abacus"], /abacus.*native, webgpu, wasm/s],
     [["features", good, "--recipe", "nonsense", "--out", folder], /no recipe "nonsense"; there are study000/],

@@ -108,6 +108,10 @@ Deno.test("unknown variants and protocols name what there is; a missing corpus s
   );
   await assert.rejects(prepare(studies[0]!, { dir: await smallCorpus() }), /ravdess.*get it/i);
   await assert.rejects(prepare(onSynthetic(studies[0]!), { dir: temporaryFolder() }), /get it/);
+  await assert.rejects(
+    prepare(onSynthetic(studies[0]!), { dir: await smallCorpus(), fraction: NaN }),
+    /up to 1, not at NaN/,
+  );
   await assert.rejects(prepare(studies[0]!, { dir: join(temporaryFolder(), "nothing") }), /nothing: .*no such/i);
 });
 
