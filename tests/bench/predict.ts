@@ -1,7 +1,7 @@
 /**
  * Speed of prediction in the terminal: the first answer of a fresh process, and clips a second over a folder.
  *
- *     deno run -A tests/bench/predict.ts [FOLDER] [--bundle results/bundles/004-scaled] [--clips 480] [--runs 11]
+ *     deno run -A tests/bench/predict.ts [FOLDER] [--bundle results/bundles/004-scaled-32k] [--clips 480] [--runs 11]
  *         [--out results/bench/predict.json]
  *
  * FOLDER holds recordings (RAVDESS); without it clips of 4 s at 48 kHz are made. Cold means: a process of its own, files
@@ -25,7 +25,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    bundle: { type: "string", default: join(root, "results", "bundles", "004-scaled") },
+    bundle: { type: "string", default: join(root, "results", "bundles", "004-scaled-32k") },
     clips: { type: "string", default: "480" },
     runs: { type: "string", default: "11" },
     out: { type: "string" },
