@@ -1,6 +1,7 @@
 /**
- * AAC and Opus in M4A (MP4) files, fragmented ones as browsers record them included, and AAC in ADTS streams. Boxes and frames are read and checked here;
- * FAAD2 in WebAssembly, loaded on first use, decodes the access units.
+ * AAC and Opus in M4A (MP4) files, fragmented ones as browsers record them included, and AAC in ADTS streams. Boxes and
+ * frames are read and checked here. Access units of AAC-LC are decoded by `aac.ts`; for what it does not take, HE-AAC above
+ * all, there is FAAD2 in WebAssembly, loaded on first use, in whose place the page puts the browser.
  *
  * Sources: ISO/IEC 14496-12 (boxes), 14496-14 (esds), 14496-3 (AudioSpecificConfig, ADTS).
  *
@@ -8,15 +9,13 @@
  */
 
 import { AudioError } from "../errors.ts";
+import { decodeAacLc, isAacLc, UNIT_SAMPLES } from "./aac.ts";
 import { id3Length, loadCodec, tagAt, viewOf } from "./bytes.ts";
 import { decodeOpusPackets, OPUS_RATE_HZ, type OpusHead, parseOpusHead } from "./opus.ts";
 import { requireFinite } from "./pcm.ts";
 import { type Container, type DecodedAudio, requirePlausible } from "./types.ts";
 
 const RATES_HZ = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350] as const;
-
-/** Samples of an access unit. */
-const UNIT_SAMPLES = 1024;
 
 /** True where the bytes start as an MP4 file. */
 export function isMp4(bytes: Uint8Array): boolean {
@@ -120,6 +119,65 @@ function editDuration(elst: Uint8Array | undefined, mvhd: Uint8Array | undefined
     : viewOf(elst).getUint32(8);
   const scale = viewOf(mvhd).getUint32(mvhd[0] === 1 ? 20 : 12);
   return scale > 0 && units > 0 ? units / scale : undefined;
+}
+
+/** The part of the decoded audio that is meant, in s. */
+interface Stretch {
+  readonly start: number;
+  readonly duration?: number;
+}
+
+/** The numbers of a box's table; what lies beyond its end is left out. */
+function* rowsOf(box: Uint8Array, width: number): Generator<DataView> {
+  if (box.length < 8) return;
+  const count = viewOf(box).getUint32(4);
+  for (let i = 0, at = 8; i < count && at + width <= box.length; i++, at += width) {
+    yield viewOf(box.subarray(at, at + width));
+  }
+}
+
+/** Units a second of an mvhd or mdhd box; 0 where it is too short. */
+function timescaleOf(box: Uint8Array | undefined): number {
+  if (!box) return 0;
+  const at = box[0] === 1 ? 20 : 12;
+  return box.length < at + 4 ? 0 : viewOf(box).getUint32(at);
+}
+
+/**
+ * The part of an AAC track that its one edit names (ISO/IEC 14496-12, 8.6.6), or else Apple's iTunSMPB tag; null where
+ * nothing or several edits say it. The media ends where its units do, and an edit's length in the movie's coarser units
+ * was rounded down.
+ */
+function stretchOf(
+  { elst, mdhd, stts }: Track["trim"],
+  mvhd: Uint8Array | undefined,
+  ilst: Uint8Array | undefined,
+  rateHz: number,
+): Stretch | null {
+  const wide = elst?.[0] === 1;
+  const edits = [...rowsOf(elst ?? new Uint8Array(0), wide ? 20 : 12)].map((row) => ({
+    duration: wide ? row.getUint32(0) * 2 ** 32 + row.getUint32(4) : row.getUint32(0),
+    mediaTime: wide ? row.getInt32(8) * 2 ** 32 + row.getUint32(12) : row.getInt32(4),
+  })).filter(({ mediaTime }) => mediaTime >= 0); // The others are pauses.
+  if (edits.length > 1) return null;
+  const [edit] = edits;
+  const mediaScale = timescaleOf(mdhd), movieScale = timescaleOf(mvhd);
+  if (edit && mediaScale > 0) {
+    const start = edit.mediaTime / mediaScale;
+    let media = 0;
+    for (const row of rowsOf(stts ?? new Uint8Array(0), 8)) media += row.getUint32(0) * row.getUint32(4);
+    // The tables of a fragmented file are empty.
+    const ends = media > edit.mediaTime ? [media / mediaScale - start] : [];
+    if (edit.duration > 0 && movieScale > 0) {
+      ends.push((edit.duration + (movieScale < mediaScale ? 1 : 0)) / movieScale);
+    }
+    return { start, ...(ends.length > 0 && { duration: Math.min(...ends) }) };
+  }
+  const tag = /iTunSMPB.{4}data.{8}([0-9A-F\s]+)/is.exec(new TextDecoder("latin1").decode(ilst))?.[1];
+  // Hexadecimal: something, samples before the audio, samples after it, samples of it.
+  const [, before, , length] = tag?.trim().split(/\s+/).map((word) => Number.parseInt(word, 16)) ?? [];
+  if (before === undefined || length === undefined) return null;
+  return { start: before / rateHz, ...(length > 0 && { duration: length / rateHz }) };
 }
 
 /**
@@ -234,8 +292,7 @@ export async function decodeMp4(bytes: Uint8Array, file: string): Promise<Decode
     return { ...await decodeOpusPackets(units, track.opus, limits, file), container: "m4a" };
   }
   const asc = track.asc!;
-  const { gapless } = await loadCodec(file, "AAC", () => import("@audio/decode-aac"));
-  const trim = gapless({ ...track.trim, ...(mvhd && { mvhd }), ...(ilst && { ilst }), asc });
+  const trim = stretchOf(track.trim, mvhd, ilst, rateOf(asc, file));
   return await decodeUnits(units, asc, { trim, container: "m4a", fileBytes: bytes.length }, file);
 
   function unit(at: number, size: number): void {
@@ -375,62 +432,47 @@ export async function decodeAdts(bytes: Uint8Array, file: string): Promise<Decod
   return await decodeUnits(units, asc, { trim: null, container: "aac", fileBytes: bytes.length }, file);
 }
 
-/** Decodes raw access units. */
+/** The rate that an AudioSpecificConfig names, Hz. */
+function rateOf(asc: Uint8Array, file: string): number {
+  const rateHz = RATES_HZ[(asc[0]! & 7) << 1 | asc[1]! >> 7];
+  if (rateHz === undefined) throw new AudioError(file, "its AAC configuration names no usual rate");
+  return rateHz;
+}
+
+/**
+ * Decodes raw access units. The first unit holds the half of an overlap alone and is always left out, with or without an
+ * edit list.
+ */
 async function decodeUnits(
   units: Uint8Array[],
   asc: Uint8Array,
-  options: { trim: { start: number; duration?: number } | null; container: Container; fileBytes: number },
+  options: { trim: Stretch | null; container: Container; fileBytes: number },
   file: string,
 ): Promise<DecodedAudio> {
-  const rateIndex = (asc[0]! & 7) << 1 | asc[1]! >> 7;
   const channelCode = asc[1]! >> 3 & 15;
-  const declared = RATES_HZ[rateIndex];
-  if (declared === undefined) throw new AudioError(file, "its AAC configuration names no usual rate");
+  const declared = rateOf(asc, file);
   // With spectral band replication an access unit gives twice as many samples.
   const claim = { sampleRateHz: declared, channels: channelCode || 2, frames: 2 * units.length * UNIT_SAMPLES };
   requirePlausible(claim, options.fileBytes, file);
-  const decoded = await decodeWith(units, asc, options.trim, file);
-  const plain = asc.length === 2 && asc[0]! >> 3 === AAC_LC;
-  if (plain && decoded.sampleRateHz === 2 * declared && decoded.channels.every((samples) => !hasUpperBand(samples))) {
-    // FAAD doubles the rate of every low-rate stream in case spectral band replication comes, and none came.
-    const config = Uint8Array.of(asc[0]!, asc[1]!, ...NO_REPLICATION);
-    return { ...await decodeWith(units, config, options.trim, file), container: options.container, encoding: "aac" };
+  const whole = isAacLc(asc) && await decodeAacLc(units, { rateHz: declared, channelCode }, file);
+  if (whole) {
+    const { start, duration = Infinity } = options.trim ?? { start: 0 };
+    const from = Math.max(UNIT_SAMPLES, Math.round(start * declared));
+    const channels = whole.map((samples) => samples.slice(from, from + Math.round(duration * declared)));
+    if (!channels[0]!.length) throw new AudioError(file, "holds no samples");
+    requireFinite(channels, file);
+    return { channels, sampleRateHz: declared, container: options.container, encoding: "aac" };
   }
+  const decoded = await decodeWithFaad(units, asc, options.trim, file);
   requirePlausible({ ...claim, sampleRateHz: decoded.sampleRateHz }, options.fileBytes, file);
   return { ...decoded, container: options.container, encoding: "aac" };
 }
 
-/** Object type of low-complexity AAC. */
-const AAC_LC = 2;
-
-/** Extension of an AudioSpecificConfig that says: no spectral band replication. */
-const NO_REPLICATION = [0x56, 0xe5, 0x00] as const;
-
-/** True where the upper half of the spectrum holds more than a millionth of the energy. */
-function hasUpperBand(samples: Float32Array): boolean {
-  // A half-band high-pass: the Hann-windowed sinc of a quarter of the rate, every second sample negated.
-  const reach = 31;
-  const taps = Array.from({ length: 2 * reach + 1 }, (_, i) => {
-    const t = i - reach;
-    const sinc = t === 0 ? 0.5 : Math.sin(Math.PI * t / 2) / (Math.PI * t);
-    return (t % 2 ? -1 : 1) * sinc * Math.cos(Math.PI * t / (2 * reach + 2)) ** 2;
-  });
-  let upper = 0;
-  let all = 0;
-  for (let i = reach; i < samples.length - reach; i++) {
-    let sum = 0;
-    for (let k = 0; k < taps.length; k++) sum += taps[k]! * samples[i - reach + k]!;
-    upper += sum * sum;
-    all += samples[i]! * samples[i]!;
-  }
-  return upper > 1e-6 * all;
-}
-
-/** Decodes raw access units with a given configuration. */
-async function decodeWith(
+/** Decodes raw access units of another kind than AAC-LC. */
+async function decodeWithFaad(
   units: Uint8Array[],
   asc: Uint8Array,
-  trim: { start: number; duration?: number } | null,
+  trim: Stretch | null,
   file: string,
 ): Promise<Pick<DecodedAudio, "channels" | "sampleRateHz">> {
   const { decoder: makeDecoder } = await loadCodec(file, "AAC", () => import("@audio/decode-aac"));

@@ -23,7 +23,7 @@ const MOST_BYTES = 512 * 2 ** 20;
 /** Longest recording that is taken, s. */
 const MOST_SECONDS = 1800;
 
-/** Decodes with the browser what serlab's own code may not (AAC), at the file's own rate. */
+/** Decodes with the browser what serlab's own code cannot (HE-AAC), at the file's own rate. */
 async function decodeInBrowser(
   bytes: Uint8Array<ArrayBuffer>,
   file: string,
@@ -33,7 +33,7 @@ async function decodeInBrowser(
   try {
     buffer = await new OfflineAudioContext(1, 1, sampleRateHz).decodeAudioData(bytes.buffer.slice(0));
   } catch (error) {
-    throw new PageError(`${file}: holds AAC, which this browser cannot decode.`, { cause: error });
+    throw new PageError(`${file}: holds AAC of a kind that this browser cannot decode.`, { cause: error });
   }
   const mono = new Float32Array(buffer.length);
   for (let c = 0; c < buffer.numberOfChannels; c++) {

@@ -10,7 +10,7 @@ import { BrowserDecodes } from "./aac.ts";
 import type { Clip, Decoded, SpectrogramPicture } from "./protocol.ts";
 
 /**
- * Decodes a file by its content, with the same code as the command line; AAC is left to the browser.
+ * Decodes a file by its content, with the same code as the command line; HE-AAC is left to the browser.
  *
  * @param bytes The whole file.
  * @param file Its name, for errors.
@@ -32,8 +32,8 @@ export async function decodeFile(bytes: Uint8Array, file: string): Promise<Decod
       return {
         kind: "browser",
         sampleRateHz,
-        start: stretch.start,
-        length: stretch.duration ?? null,
+        start: Math.round(stretch.start * sampleRateHz),
+        length: stretch.duration === undefined ? null : Math.round(stretch.duration * sampleRateHz),
         source: { container: isMp4 ? "m4a" : "aac", bytes: bytes.length },
       };
     }

@@ -74,7 +74,7 @@ export interface Clip {
   readonly source?: AudioSource;
 }
 
-/** What came of decoding a file: audio, or what the browser's own decoder must be told (AAC). */
+/** What came of decoding a file: audio, or what the browser's own decoder must be told (HE-AAC). */
 export type Decoded =
   | { readonly kind: "audio"; readonly clip: Clip }
   | {

@@ -58,8 +58,8 @@ function hashed(name: string, bytes: Uint8Array): string {
 const tfjsFolder = (): string => realpathSync(join(root, "node_modules", "@tensorflow", "tfjs"));
 
 /**
- * What differs between Deno and the page: tf.js without its slow backends and converter, the AAC decoder left to the
- * browser, and the wasm backend without its threads, which need cross-origin isolation.
+ * What differs between Deno and the page: tf.js without its slow backends and converter, HE-AAC left to the browser,
+ * and the wasm backend without its threads, which need cross-origin isolation.
  */
 const pageModules: esbuild.Plugin = {
   name: "serlab-page",

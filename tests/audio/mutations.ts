@@ -14,9 +14,10 @@ export interface Seed {
 export function seeds(): Seed[] {
   const read = (name: string) => JSON.parse(readFileSync(new URL(`../golden/${name}`, import.meta.url), "utf8"));
   const { pcm, lossy } = read("audio_containers.json") as { pcm: { name: string; data: string }[]; lossy: typeof pcm };
+  const { files, high } = read("aac.json") as { files: typeof pcm; high: typeof pcm };
   const { recordings } = read("audio_mediarecorder.json") as { recordings: { mimeType: string; data: string }[] };
   return [
-    ...[...pcm, ...lossy].map(({ name, data }) => ({ name, bytes: fromBase64(data) })),
+    ...[...pcm, ...lossy, ...files, ...high].map(({ name, data }) => ({ name, bytes: fromBase64(data) })),
     ...recordings.map(({ mimeType, data }) => ({ name: mimeType, bytes: fromBase64(data) })),
   ];
 }

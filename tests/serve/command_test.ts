@@ -100,7 +100,12 @@ Deno.test({
       const paths = (listed.files as [string, string][]).map(([path]) => path);
       assert.deepEqual(paths, files.filter((name) => /\.\w+$/.test(name) && name !== "sw.js").sort());
       // What is under the GPL is not shipped.
-      assert.ok(!files.some((name) => /aac/.test(name) && readFileSync(join(folder, "one", name)).length > 2000));
+      const faad = join(root, "node_modules", "@audio", "decode-aac", "decode-aac.js"), mark = "_aac_create";
+      assert.ok(readFileSync(faad, "utf8").includes(mark));
+      assert.ok(!files.some((name) => name.endsWith(".js") && readFileSync(join(folder, "one", name)).includes(mark)));
+      // What is under the MPL says so, and where its source is.
+      const decoder = files.find((name) => /aac_wasm-\w+\.js$/.test(name))!;
+      assert.match(readFileSync(join(folder, "one", decoder), "utf8"), /Mozilla Public License 2\.0 .*crates\.io/);
       assert.doesNotMatch(readFileSync(join(folder, "one", "index.html"), "utf8"), /\son\w+=|<style|style="|https?:/);
     }),
 });
