@@ -55,8 +55,8 @@ try {
  * \`aac/\` compiled to WebAssembly by \`aac_build.ts\` (${compiler}). Not edited by hand.
  *
  * It holds symphonia-codec-aac and symphonia-core 0.5.5, Copyright The Project Symphonia Developers, under the Mozilla
- * Public License 2.0 (https://mozilla.org/MPL/2.0/). Their source is at https://crates.io/crates/symphonia-codec-aac and
- * https://crates.io/crates/symphonia-core; what is changed in it is \`aac/symphonia-codec-aac.patch\`.
+ * Public License 2.0 (https://mozilla.org/MPL/2.0/). Their source is at https://github.com/pdeljanov/Symphonia;
+ * what is changed in it is \`aac/symphonia-codec-aac.patch\`.
  *
  * @module
  */
@@ -69,7 +69,7 @@ export const AAC_SOURCE_SHA256: string = "${
 /** The module, deflated, base64, and whose it is; both go wherever one goes. */
 export const AAC_WASM: { readonly notice: string; readonly deflated: string } = {
   notice: "symphonia-codec-aac and symphonia-core 0.5.5, Mozilla Public License 2.0 (https://mozilla.org/MPL/2.0/); " +
-    "source: https://crates.io/crates/symphonia-codec-aac and lib/audio/aac of serlab",
+    "source: https://github.com/pdeljanov/Symphonia and lib/audio/aac of serlab",
   deflated: [
 ${lines.map((line) => `    "${line}",`).join("\n")}
   ].join(""),

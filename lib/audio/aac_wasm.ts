@@ -2,8 +2,8 @@
  * `aac/` compiled to WebAssembly by `aac_build.ts` (rustc 1.95.0 (59807616e 2026-04-14)). Not edited by hand.
  *
  * It holds symphonia-codec-aac and symphonia-core 0.5.5, Copyright The Project Symphonia Developers, under the Mozilla
- * Public License 2.0 (https://mozilla.org/MPL/2.0/). Their source is at https://crates.io/crates/symphonia-codec-aac and
- * https://crates.io/crates/symphonia-core; what is changed in it is `aac/symphonia-codec-aac.patch`.
+ * Public License 2.0 (https://mozilla.org/MPL/2.0/). Their source is at https://github.com/pdeljanov/Symphonia;
+ * what is changed in it is `aac/symphonia-codec-aac.patch`.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export const AAC_SOURCE_SHA256: string = "a2db989ec08e9d41f98d2574a95e86cb8ce0cb
 /** The module, deflated, base64, and whose it is; both go wherever one goes. */
 export const AAC_WASM: { readonly notice: string; readonly deflated: string } = {
   notice: "symphonia-codec-aac and symphonia-core 0.5.5, Mozilla Public License 2.0 (https://mozilla.org/MPL/2.0/); " +
-    "source: https://crates.io/crates/symphonia-codec-aac and lib/audio/aac of serlab",
+    "source: https://github.com/pdeljanov/Symphonia and lib/audio/aac of serlab",
   deflated: [
     "5L1/nB3VdSdYt6pevR/1XvdrdUtqqVuoqhDQILUlbFmSBQHdRj9oBAjHJOMkJMYZe4JfKzYtdxQyA3RjFKJJ8EZpyQnxkESx5cDaiCiG2OyOd9",
     "xM2ESJFa8yy+wwWZIoM0w+/OHPRpMhGZLBaL/fc27Vq261hGRPNp/Pjmz61a0f98e555x77vl1vQ9/8seN53nmgBm4N5ienjbT9/r5X+9eg/94",
