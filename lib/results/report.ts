@@ -25,6 +25,7 @@ import {
   ladderSection,
   ladderSvg,
   listenersSection,
+  searchSummary,
   sweepFigureName,
   sweepSection,
   type SweepText,
@@ -58,6 +59,43 @@ function short(hash: string | null): string | null {
 function isMain(cell: Cell, study: StudyText | undefined): boolean {
   return (cell.protocol === "as-published" || cell.protocol === "clean") &&
     study?.variants?.[cell.variant]?.group !== "ablation";
+}
+
+/** Where GitHub puts a heading. */
+function anchor(heading: string): string {
+  return `#${heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\- ]/gu, "").replaceAll(" ", "-")}`;
+}
+
+function headingOf({ id, study }: StudyCells): string {
+  return `Study ${id}${study === undefined ? "" : `: ${study.title}`}`;
+}
+
+/** All studies in one table: claimed, reproduced, left. */
+function glance(parts: readonly StudyCells[]): string[] {
+  const rows = parts.flatMap((part): string[][] => {
+    const { id, study, cells: all } = part;
+    if (study === undefined) return [];
+    const cells = all.filter((cell) => isMain(cell, study));
+    const variants = new Set([...study.claims.map(({ variant }) => variant), ...cells.map(({ variant }) => variant)]);
+    const value = (variant: string, protocol: string): string => {
+      const cell = cells.find((each) => each.variant === variant && each.protocol === protocol);
+      if (cell === undefined) return "not run";
+      return `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})`;
+    };
+    return [...variants].map((variant) => [
+      `[${id}](${anchor(headingOf(part))})`,
+      variant,
+      study.claims.filter((claim) => claim.variant === variant).map(({ accuracy }) => percent(accuracy, 2)).join(
+        ", ",
+      ) ||
+      "–",
+      value(variant, "as-published"),
+      value(variant, "clean"),
+    ]);
+  });
+  if (rows.length === 0) return [];
+  const columns = ["study", "variant", "claimed", "reproduced as published (95 %)", "left without leaks (95 %)"];
+  return ["## At a glance", "", ...table(columns, rows, 0), ""];
 }
 
 /** The card of a study: claim, reproduction, what is left, and why they differ. */
@@ -310,11 +348,13 @@ export function renderReport(
     "",
   ];
   if (parts.length === 0) lines.push("There are no run records yet.", "");
+  lines.push(...glance(parts));
   const forest = forestSvg(parts);
   if (forest !== null) {
     files.set("figures/forest.svg", forest);
     lines.push("![Published accuracies beside reproduced and clean ones](figures/forest.svg)", "");
   }
+  lines.push(...searchSummary(sweeps));
   for (const part of parts) {
     const { id, study, cells } = part;
     const main = cells.filter((cell) => isMain(cell, study));
@@ -322,7 +362,7 @@ export function renderReport(
     const ladder = ladderSvg(id, cells);
     const ladderFile = ladder === null ? null : `figures/${id}-ladder.svg`;
     if (ladderFile !== null) files.set(ladderFile, ladder!);
-    lines.push(`## Study ${id}${study === undefined ? "" : `: ${study.title}`}`, "", ...card(part));
+    lines.push(`## ${headingOf(part)}`, "", ...card(part));
     lines.push(...(study === undefined ? [] : [""]));
     if (cells.length > 0) lines.push("### Variants and protocols", "", ...overview(cells), "");
     if (pairs.length > 0) lines.push("Variants side by side, scores averaged over seeds:", "", ...pairs, "");

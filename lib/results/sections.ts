@@ -372,6 +372,39 @@ const FIGURE_TEXT: Readonly<Record<string, string>> = {
   interaction: "Expected score over two parameters",
 };
 
+/** What tuning gained, a line a search: what its best promised, what that was worth, what the sealed rows said. */
+export function searchSummary(sweeps: readonly SweepText[]): string[] {
+  if (sweeps.length === 0) return [];
+  const rows = sweeps.map(
+    ({ study, variant, protocol, method, configurations, fraction, folds, optimism, unsealed }) => {
+      const best = folds.flatMap((fold) => fold.best ?? []);
+      const share = fraction === 1 ? "" : `, ${percent(fraction)} of the recordings`;
+      return [
+        `${study} *${variant}*, \`${protocol}\``,
+        `${method}, ${configurations}${folds.length > 1 ? ` × ${folds.length} folds` : ""}${share}`,
+        best.length === 0 ? "–" : percent(optimism?.maximum ?? best.reduce((sum, each) => sum + each, 0) / best.length),
+        optimism === null ? "–" : percent(optimism.corrected),
+        unsealed === null ? "sealed" : percent(unsealed.chosen.accuracy),
+        unsealed === null ? "sealed" : percent(unsealed.baseline.accuracy),
+        unsealed?.verdict ?? "–",
+      ];
+    },
+  );
+  return [
+    "### What tuning gained",
+    "",
+    "The best score on validation rows, what the choice is worth on rows that had no part in it, and, looked at once, the",
+    "test rows: the chosen configuration beside the study's own. Each search has its section below.",
+    "",
+    ...table(
+      ["study", "search", "best on validation", "worth on others", "test: chosen", "test: the study's own", "verdict"],
+      rows,
+      0,
+    ),
+    "",
+  ];
+}
+
 /** What tuning gained: the searches of a study. */
 export function sweepSection(sweeps: readonly SweepText[]): string[] {
   if (sweeps.length === 0) return [];

@@ -62,6 +62,12 @@ Deno.test("the report sets claim, reproduction and what is left side by side, wi
       `| vanilla | **left without leaks** | ${points(mean)} ± ${points(sd!)} % (3 seeds) | ` +
         `${points(low)} to ${points(high)} % (t over 4 speakers) | 240 clips of 4 speakers |`,
     ));
+    const [at, heading] = [
+      /\| \[000\]\(#([^)]+)\) \| vanilla \| 66\.67 % \| .* \| (.*) \|/.exec(text)!,
+      /^## (Study .*)$/m.exec(text)!,
+    ];
+    assert.equal(at[2], `${points(mean)} ± ${points(sd!)} % (${points(low)} to ${points(high)} %)`);
+    assert.equal(at[1], heading[1]!.toLowerCase().replaceAll(/[:']/g, "").replaceAll(" ", "-"));
     assert.ok(text.includes("| vanilla | **claimed** | 66.67 % | 50.3 to 79.8 % (Wilson) | 36 clips |"));
     assert.ok(text.includes("| optimised | **claimed** | 77.78 % | 61.9 to 88.3 % (Wilson) | 36 clips |"));
     assert.match(text, /\| vanilla \| reproduced as published \| .* \(Wilson\) \| 36 clips of 4 speakers \|/);

@@ -20,7 +20,7 @@ import {
   uniform,
 } from "../../lib/search/mod.ts";
 import { sweepText } from "../../lib/search/report.ts";
-import { sweepSection } from "../../lib/results/sections.ts";
+import { searchSummary, sweepSection } from "../../lib/results/sections.ts";
 import type { Configuration } from "../../lib/search/types.ts";
 import { temporaryFolder } from "../study/small.ts";
 
@@ -100,6 +100,18 @@ Deno.test("a sweep's pictures and its section of the report say what stands in i
   const best = sweep.trials.find(({ status }) => status === "done")!;
   assert.ok(lines.includes(`${(100 * best.score!).toFixed(1)} %`));
   assert.deepEqual(sweepSection([]), []);
+  const [line] = searchSummary([text]).filter((each) => each.startsWith(`| ${text.study} `));
+  assert.ok(line!.includes(`halving, 27 | ${(100 * best.score!).toFixed(1)} % |`), line);
+  assert.match(line!, /\| sealed \| sealed \| – \|$/);
+  const tested = { n: 40, speakers: 4, interval: { kind: "speaker-t", accuracy: [0.4, 0.6] } } as const;
+  const unsealed = {
+    looked: 27,
+    chosen: { ...tested, accuracy: 0.525 },
+    baseline: { ...tested, accuracy: 0.5 },
+    verdict: "so",
+  };
+  assert.match(searchSummary([{ ...text, unsealed }]).join("\n"), /\| 52\.5 % \| 50\.0 % \| so \|/);
+  assert.deepEqual(searchSummary([]), []);
   const { published } = findSearch("001") as Extract<ReturnType<typeof findSearch>, { kind: "study" }>;
   const beside = sweepText({ ...sweep, definition: { ...sweep.definition, published: published! } });
   assert.match(
