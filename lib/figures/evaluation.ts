@@ -215,10 +215,19 @@ export function forestFigure(rows: readonly ForestRow[], options: ForestFigureOp
   const { format = ".2f" } = options;
   const labels = [...new Set(rows.map((r) => r.label))];
   const groups = [...new Set(rows.map((r) => r.group ?? ""))];
-  const spread = groups.length > 1 ? 0.5 : 0;
-  const place = (row: ForestRow) =>
-    labels.indexOf(row.label) +
-    (spread > 0 ? (groups.indexOf(row.group ?? "") / (groups.length - 1) - 0.5) * spread : 0);
+  // A line for each group that a label has, and some room between labels.
+  const gap = groups.length > 1 ? 0.6 : 0;
+  const places = new Map<string, readonly [first: number, groups: readonly string[]]>();
+  let lines = 0;
+  for (const label of labels) {
+    const own = groups.filter((group) => rows.some((row) => row.label === label && (row.group ?? "") === group));
+    places.set(label, [lines, own]);
+    lines += own.length + gap;
+  }
+  const place = ({ label, group = "" }: ForestRow): number => {
+    const [first, own] = places.get(label)!;
+    return first + own.indexOf(group);
+  };
   const symbols = ["circle", "square", "triangle-up", "cross"] as const;
   const data: Trace[] = groups.map((group, k): ScatterTrace => {
     const own = rows.filter((r) => (r.group ?? "") === group);
@@ -276,7 +285,7 @@ export function forestFigure(rows: readonly ForestRow[], options: ForestFigureOp
   const layout = baseLayout(
     {
       height: 110 + (legend ? 26 : 0) + (options.title ? 30 : 0) +
-        labels.length * (groups.length > 1 ? 22 * groups.length : 34),
+        Math.round(lines * (groups.length > 1 ? 20 : 34)),
       ...options,
     },
     `Estimates: ${
@@ -297,9 +306,9 @@ export function forestFigure(rows: readonly ForestRow[], options: ForestFigureOp
         annotations,
         xaxis: axis(options.xTitle, options.range ? { range: options.range } : {}),
         yaxis: axis(undefined, {
-          tickvals: labels.map((_, i) => i),
+          tickvals: [...places.values()].map(([first, own]) => first + (own.length - 1) / 2),
           ticktext: labels,
-          range: [labels.length - 0.4, -0.6],
+          range: [lines - gap - 0.4, -0.6],
           showgrid: false,
         }),
       },

@@ -136,6 +136,13 @@ Deno.test("a forest plot has one line a label and the published value on it", ()
   const [a, , published] = bars(figure);
   assert.deepEqual([published!.x, published!.y], [[0.66], a!.y]);
   assert.deepEqual(figure.layout.annotations!.map((x) => x.text), ["0.60 [0.50, 0.70]", "0.40"]);
+  const uneven = forestFigure([
+    { label: "a", group: "one", value: 0.1 },
+    { label: "a", group: "two", value: 0.2 },
+    { label: "b", group: "three", value: 0.3 },
+  ]);
+  assert.deepEqual(bars(uneven).map(({ y }) => y), [[0], [1], [2.6]], "no line is left free for what is not there");
+  assert.deepEqual(uneven.layout.yaxis!.tickvals, [0.5, 2.6]);
 });
 
 Deno.test("many points are thinned evenly and classes keep their colours", () => {
