@@ -6,6 +6,7 @@
  */
 
 import type { BundleInfo, ExpectedAccuracy, PartScore } from "./bundle.ts";
+import { recipe } from "./features/recipes.ts";
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const range = (ends: readonly [number, number] | null): string =>
@@ -18,6 +19,13 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** The rate that audio is brought to. */
+function audioRate({ features, sampleRateHz }: BundleInfo): string {
+  const own = recipe(features.recipe).sampleRateHz;
+  if (own !== null && own !== sampleRateHz) return `brought to ${own} Hz`;
+  return sampleRateHz === null ? "at the file's own rate" : `at ${sampleRateHz} Hz`;
 }
 
 function partTable(name: string, parts: readonly PartScore[]): string {
@@ -199,9 +207,7 @@ export function modelCard(info: BundleInfo): string {
     "",
     ...[
       `serlab ${provenance.lab ?? "(version not written)"}, commit ${provenance.commit ?? "unknown"}`,
-      `features \`${info.features.recipe}\` (${info.features.hash}), audio ${
-        info.sampleRateHz === null ? "at the recipe's rate" : `at ${info.sampleRateHz} Hz`
-      }`,
+      `features \`${info.features.recipe}\` (${info.features.hash}), audio ${audioRate(info)}`,
       `manifest ${provenance.manifest}`,
       `split ${provenance.split}, fold ${(provenance.fold ?? 0) + 1}`,
     ].map((line) => `- ${line}`),

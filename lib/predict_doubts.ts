@@ -31,6 +31,7 @@ export type DoubtId =
   | "quiet"
   | "clipped"
   | "bandwidth"
+  | "steady"
   | "compressed"
   | "outlier"
   | "uncertain";
@@ -59,7 +60,21 @@ export interface Recording {
   readonly clippedShare: number;
   /** Highest frequency that holds more than noise, Hz; 0 for silence. */
   readonly bandwidthHz: number;
+  /**
+   * How far the level moves, dB: from the 5th to the 95th percentile of stretches of 50 ms; Infinity where there are fewer
+   * than 20 of them, or silence is among those.
+   */
+  readonly levelRangeDb: number;
 }
+
+/** Length of the stretches that the level is followed in, s: less than a syllable. */
+const LEVEL_SEC = 0.05;
+
+/** Fewest stretches that say how far a level moves. */
+const LEVEL_STRETCHES = 20;
+
+/** A level that moves less is no speech, dB: of 695 clips of five corpora the steadiest has 6.7, noise and tones 0 to 2. */
+const STEADY_DB = 4;
 
 /** Duration below which nothing can be said, s: no syllable is shorter. */
 const TOO_SHORT_SEC = 0.1;
@@ -83,16 +98,23 @@ const LOW_KBITS = 48;
 const BANDWIDTH_FRAMES = 64;
 
 /**
- * What a recording is like: level, clipping, bandwidth.
+ * What a recording is like: level and how far it moves, clipping, bandwidth.
  *
  * @param wave Mono audio.
  */
 export function describeRecording({ samples, sampleRateHz }: Waveform): Recording {
+  const stretch = Math.max(1, Math.round(LEVEL_SEC * sampleRateHz));
+  const powers = new Float64Array(Math.floor(samples.length / stretch));
   let peak = 0, power = 0, clipped = 0, run = 0;
-  for (let i = 0; i < samples.length; i++) {
+  for (let i = 0, left = stretch, before = 0, k = 0; i < samples.length; i++) {
     const magnitude = Math.abs(samples[i]!);
     if (magnitude > peak) peak = magnitude;
     power += magnitude * magnitude;
+    if (--left === 0) {
+      powers[k++] = power - before;
+      before = power;
+      left = stretch;
+    }
     if (magnitude >= FULL_SCALE) {
       run++;
       clipped += run === 3 ? 3 : run > 3 ? 1 : 0;
@@ -104,7 +126,16 @@ export function describeRecording({ samples, sampleRateHz }: Waveform): Recordin
     rmsDbfs: 10 * Math.log10(power / Math.max(1, samples.length)),
     clippedShare: samples.length === 0 ? 0 : clipped / samples.length,
     bandwidthHz: peak > 0 ? audioBandwidth(samples, sampleRateHz, { bits: 16, mostFrames: BANDWIDTH_FRAMES }) : 0,
+    levelRangeDb: levelRange(powers),
   };
+}
+
+/** From the 5th to the 95th percentile of powers, dB. */
+function levelRange(powers: Float64Array): number {
+  if (powers.length < LEVEL_STRETCHES) return Infinity;
+  powers.sort();
+  const low = powers[Math.round(0.05 * (powers.length - 1))]!, high = powers[Math.round(0.95 * (powers.length - 1))]!;
+  return low > 0 ? 10 * Math.log10(high / low) : Infinity;
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
@@ -198,6 +229,15 @@ export function doubtsOf(
         "if-hopeless",
       );
     }
+  }
+  if (peak > 0 && recording.levelRangeDb < STEADY_DB) {
+    const range = recording.levelRangeDb.toFixed(1);
+    add(
+      "steady",
+      `The recording sounds the same throughout, as no speech does: its level moves by ${range} dB`,
+      undefined,
+      true,
+    );
   }
   const kbits = source.bytes === undefined ? Infinity : source.bytes * 8 / 1000 / Math.max(durationSec, 1e-3);
   if (source.container === "mp3" && durationSec >= 1 && kbits <= LOW_KBITS) {

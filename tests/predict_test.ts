@@ -104,6 +104,13 @@ Deno.test("each fault is found where it is and not where it is not", async () =>
   assert.deepEqual(await ids(loud), ["clipped"]);
   assert.deepEqual(await ids(faint), ["quiet"]);
   assert.deepEqual(await ids({ ...wave, samples: new Float32Array(96000) }), ["silent"]);
+  const rng = stream(0, "noise");
+  const noise = Float32Array.from(wave.samples, () => 0.05 * rng.standardNormal());
+  assert.deepEqual(await ids({ ...wave, samples: noise }), ["steady"]);
+  assert.ok(
+    describeRecording(wave).levelRangeDb > 10 && describeRecording({ ...wave, samples: noise }).levelRangeDb < 1,
+  );
+  assert.equal(describeRecording(loudestStretch(wave, 0.5)).levelRangeDb, Infinity, "too short to say");
   assert.deepEqual(await ids(loudestStretch(wave, 0.5)), ["short"]);
   assert.deepEqual(await ids({ ...wave, samples: wave.samples.slice(0, 2400) }), ["too-short"]);
   assert.deepEqual(await ids(voice(20)), ["long"]);
@@ -115,10 +122,12 @@ Deno.test("each fault is found where it is and not where it is not", async () =>
 });
 
 Deno.test("noise, tones, music and silence are answered with 'cannot say', the arg-max still given", async () => {
+  const ofPage = await readBundle(`${folder}-32k`);
   for (const { id, make } of notSpeech) {
     for (const index of [100, 101]) {
       const answer = await predict(bundle, make(index, 48000));
       assert.equal(answer.abstained, true, id);
+      assert.equal((await predict(ofPage, make(index, 48000))).abstained, true, id);
       assert.ok(info.labels.includes(answer.emotion));
       assert.ok(id === "silence" || answer.outlying! > 1, `${id}: ${answer.outlying}`);
     }
