@@ -101,7 +101,7 @@ Deno.test("a sweep's pictures and its section of the report say what stands in i
   assert.ok(lines.includes(`${(100 * best.score!).toFixed(1)} %`));
   assert.deepEqual(sweepSection([]), []);
   const [line] = searchSummary([text]).filter((each) => each.startsWith(`| ${text.study} `));
-  assert.ok(line!.includes(`halving, 27 | ${(100 * best.score!).toFixed(1)} % |`), line);
+  assert.ok(line!.includes(`halving, 27 | ${(100 * best.score!).toFixed(1)} % |`), line!);
   assert.match(line!, /\| sealed \| sealed \| – \|$/);
   const tested = { n: 40, speakers: 4, interval: { kind: "speaker-t", accuracy: [0.4, 0.6] } } as const;
   const unsealed = {
