@@ -225,6 +225,23 @@ Deno.test("the stand-in has every function that danfojs calls in what it stands 
   }
 });
 
+Deno.test("a package's file that is gone for a moment is waited for, found or not; other errors are told at once", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const put = (name: string, code: string) => Deno.writeTextFileSync(`${folder}/${name}.cjs`, code);
+    put(
+      "gone",
+      `if (!globalThis.serlabTries) { globalThis.serlabTries = 1; require("node:fs").readFileSync("${folder}/none"); }
+      module.exports = ++globalThis.serlabTries;`,
+    );
+    assert.equal(requirePatiently(import.meta.url, `${folder}/gone.cjs`), 2);
+    put("broken", 'throw new RangeError("broken")');
+    assert.throws(() => requirePatiently(import.meta.url, `${folder}/broken.cjs`), RangeError);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("danfojs describes, groups, and reads CSV and JSON from files and by HTTP; spreadsheets are refused", async () => {
   const danfo = requirePatiently(import.meta.url, "danfojs-node") as typeof danfojs;
   const records = [{ a: 1, b: 2.5, c: "x" }, { a: 4, b: -1.5, c: "y" }, { a: 7, b: 3, c: "x" }, { a: 7, b: 9, c: "y" }];

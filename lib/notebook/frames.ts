@@ -29,7 +29,10 @@ export function requirePatiently(from: string, name: string): unknown {
     try {
       return createRequire(from)(name);
     } catch (error) {
-      if ((error as { code?: string }).code !== "MODULE_NOT_FOUND" || attempt === ATTEMPTS) throw error;
+      // Not found, or found and gone before it was read.
+      const isMissing = ["MODULE_NOT_FOUND", "ENOENT"].includes((error as { code?: string }).code ?? "") ||
+        error instanceof Deno.errors.NotFound;
+      if (!isMissing || attempt === ATTEMPTS) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
     }
   }
