@@ -70,6 +70,28 @@ function headingOf({ id, study }: StudyCells): string {
   return `Study ${id}${study === undefined ? "" : `: ${study.title}`}`;
 }
 
+/** Share of the rows from which on one answer is nearly the only one, and how near to guessing the UAR then is. */
+const ONE_ANSWER = 0.8, GUESSING = 0.03;
+
+/** Says of a model that gives nearly always the same answer that its number is about the training, not about the leak. */
+function collapsed(cell: Cell): string[] {
+  const rows = cell.runs.flatMap(({ predictions }) => predictions.rows);
+  const counts = new Map<string, number>();
+  for (const { prediction } of rows) counts.set(prediction, (counts.get(prediction) ?? 0) + 1);
+  const [answer, count] = [...counts].reduce((a, b) => b[1] > a[1] ? b : a);
+  const classes = new Set(rows.map(({ truth }) => truth)).size;
+  if (count < ONE_ANSWER * rows.length || classes < 2 || cell.uar.mean > 1 / classes + GUESSING) return [];
+  return [
+    `- **\`${cell.protocol}\`, *${cell.variant}*, says ${answer} of ${
+      percent(count / rows.length)
+    } of its rows**, whatever ` +
+    `they are: a UAR of ${percent(cell.uar.mean)}, guessing has ${
+      percent(1 / classes)
+    }. The training failed; the value does ` +
+    "not tell what a leak is worth.",
+  ];
+}
+
 /** All studies in one table: claimed, reproduced, left. */
 function glance(parts: readonly StudyCells[]): string[] {
   const rows = parts.flatMap((part): string[][] => {
@@ -80,7 +102,8 @@ function glance(parts: readonly StudyCells[]): string[] {
     const value = (variant: string, protocol: string): string => {
       const cell = cells.find((each) => each.variant === variant && each.protocol === protocol);
       if (cell === undefined) return "not run";
-      return `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})`;
+      const failed = collapsed(cell).length > 0 ? ", **training failed**" : "";
+      return `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})${failed}`;
     };
     return [...variants].map((variant) => [
       `[${id}](${anchor(headingOf(part))})`,
@@ -180,6 +203,7 @@ function card({ study, cells: all }: StudyCells): string[] {
       );
     }
   }
+  lines.push(...cells.flatMap(collapsed));
   return lines;
 }
 

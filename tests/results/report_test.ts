@@ -206,6 +206,28 @@ Deno.test("at random, overlapping intervals cannot be told apart; n is the clips
   });
 });
 
+Deno.test("a model that nearly always gives one answer is said to have failed, one that merely is bad is not", () => {
+  withFolder((dir) => {
+    const bad = pretend(0, { skill: 0 });
+    writeRunRecord(dir, pretendRun({ variant: "vanilla" }, bad), bad);
+    const rows = bad.rows.map((row, i) => {
+      const prediction = i % 12 === 0 ? "happy" : "sad";
+      return {
+        ...row,
+        prediction,
+        probabilities: Float32Array.from(bad.labels, (label) => label === prediction ? 0.8 : 0.1),
+      };
+    });
+    const one = { ...bad, rows };
+    writeRunRecord(dir, pretendRun({ variant: "optimised" }, one), one);
+    writeReport(dir, [study]);
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    assert.match(text, /`clean`, \*optimised\*, says sad of 91\.7 % of its rows\*\*, .* guessing has 33\.3 %/);
+    assert.equal(text.match(/of its rows\*\*/g)?.length, 1);
+    assert.equal(text.match(/\*\*training failed\*\*/g)?.length, 1);
+  });
+});
+
 Deno.test("without records the report says so", () => {
   withFolder((dir) => {
     assert.deepEqual(writeReport(dir, [study]), ["README.md"]);
