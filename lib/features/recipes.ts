@@ -325,24 +325,21 @@ export const egemapsLikeRecipe: Recipe = define({
   extract: egemapsLike,
 });
 
+const all: readonly Recipe[] = [
+  study000,
+  study001,
+  study002,
+  study002Padded,
+  study002Frames,
+  study003,
+  study003Vector,
+  study004,
+  study004At32k,
+  egemapsLikeRecipe,
+];
+
 /** All recipes, by name. */
-const shelf: ReadonlyMap<string, Recipe> = new Map(
-  [
-    study000,
-    study001,
-    study002,
-    study002Padded,
-    study002Frames,
-    study003,
-    study003Vector,
-    study004,
-    study004At32k,
-    egemapsLikeRecipe,
-  ]
-    .map((
-      each,
-    ) => [each.name, each]),
-);
+const shelf: ReadonlyMap<string, Recipe> = new Map(all.map((each) => [each.name, each]));
 
 /**
  * Names of all recipes, in the order of the studies.
