@@ -35,8 +35,21 @@ interface Lane {
 /** What a lane's JUnit report says. */
 interface Outcome {
   passed: number;
-  failed: number;
+  /** Name and reason of each. */
+  failed: string[];
   skipped: string[];
+}
+
+/** Text of an attribute or an element of XML. */
+function plain(xml: string): string {
+  const named: Readonly<Record<string, string>> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };
+  return xml.replace(
+    /&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi,
+    (whole, hex, decimal, name) =>
+      hex || decimal ? String.fromCodePoint(parseInt(hex ?? decimal, hex ? 16 : 10)) : named[name] ?? whole,
+  )
+    // deno-lint-ignore no-control-regex -- terminal colours
+    .replace(/\u001b\[[\d;]*m/g, "");
 }
 
 function readJunit(path: string): Outcome | null {
@@ -46,11 +59,13 @@ function readJunit(path: string): Outcome | null {
   } catch {
     return null;
   }
-  const outcome: Outcome = { passed: 0, failed: 0, skipped: [] };
+  const outcome: Outcome = { passed: 0, failed: [], skipped: [] };
   for (const [, attributes, rest] of xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
-    const name = /name="([^"]*)"/.exec(attributes!)?.[1]?.replaceAll("&quot;", '"').replaceAll("&amp;", "&") ?? "?";
-    if (rest !== undefined && /<(failure|error)/.test(rest)) outcome.failed++;
-    else if (rest !== undefined && /<skipped/.test(rest)) outcome.skipped.push(name);
+    const attribute = (key: string): string => plain(new RegExp(`\\b${key}="([^"]*)"`).exec(attributes!)?.[1] ?? "?");
+    const name = attribute("name");
+    if (rest !== undefined && /<(failure|error)/.test(rest)) {
+      outcome.failed.push(`${attribute("classname")}: ${name}\n${plain(rest.replace(/<[^>]*>/g, "")).trim()}`);
+    } else if (rest !== undefined && /<skipped/.test(rest)) outcome.skipped.push(name);
     else outcome.passed++;
   }
   return outcome;
@@ -73,9 +88,9 @@ async function run(lane: Lane, folder: string): Promise<Outcome> {
   ]);
   console.log(`\n=== ${lane.name} (${((performance.now() - started) / 1000).toFixed(0)} s)\n${out}`);
   if (err.trim()) console.error(err);
-  const outcome = readJunit(junit) ?? { passed: 0, failed: 0, skipped: [] };
+  const outcome = readJunit(junit) ?? { passed: 0, failed: [], skipped: [] };
   // A lane that broke before or between tests (a file that does not load, say) has failed even if no test did.
-  if (code !== 0 && outcome.failed === 0) outcome.failed = 1;
+  if (code !== 0 && outcome.failed.length === 0) outcome.failed.push(`${lane.name}: ended with exit code ${code}`);
   return outcome;
 }
 
@@ -101,9 +116,12 @@ const [a, b] = await Promise.all([
 ]);
 rmSync(folder, { recursive: true, force: true });
 const outcomes = [...(a ? [a] : []), ...b];
-let failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+const failures = outcomes.flatMap((outcome) => outcome.failed);
+let failed = failures.length;
 const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
 const skipped = outcomes.flatMap((outcome) => outcome.skipped);
+// Here, because a log is read from its end.
+for (const failure of failures) console.error(`FAILED: ${failure}\n`);
 if (check.code !== 0) {
   failed++;
   console.error("FAILED: the types do not check.");
