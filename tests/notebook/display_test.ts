@@ -122,9 +122,6 @@ Deno.test("importing the notebook library warns of nothing and takes less than t
 });
 
 Deno.test("figures opened from a script are served by nodeplotlib", async () => {
-  const listener = Deno.listen({ port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
   const show = new URL("../../lib/notebook/show.ts", import.meta.url).href;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -134,17 +131,32 @@ Deno.test("figures opened from a script are served by nodeplotlib", async () => 
        await plot({ data: [{ type: "bar", x: ["a"], y: [1] }], layout: { title: { text: "A figure" } } });`,
     ],
     cwd: new URL("../..", import.meta.url),
-    env: { NODEPLOTLIB_PORT: String(port), NO_COLOR: "1" },
+    // A port of 0 is any free one; with the variable set no browser is opened.
+    env: { NODEPLOTLIB_PORT: "0", NO_COLOR: "1" },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  let page = "";
-  for (let attempt = 0; attempt < 100 && page === ""; attempt++) {
-    await new Promise((done) => setTimeout(done, 100));
-    page = await fetch(`http://localhost:${port}/`).then((answer) => answer.text(), () => "");
+  const stderr = new Response(child.stderr).text();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const deadline = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  try {
+    let said = "", page: string | undefined;
+    while (page === undefined) {
+      const { value, done } = await output.read();
+      if (done) throw new Error(`the server ended: ${said}${await stderr}`);
+      const address = /Server running at (http:\/\/localhost:\d+)/.exec(said += value)?.[1];
+      if (address) page = await (await fetch(address)).text();
+    }
+    assert.match(page, /<title>Nodeplotlib<\/title>/);
+  } finally {
+    clearTimeout(deadline);
+    await output.cancel();
+    try {
+      child.kill();
+    } catch {
+      // It has ended.
+    }
+    await child.status;
   }
-  child.kill();
-  const { stderr } = await child.output();
-  assert.match(page, /<title>Nodeplotlib<\/title>/);
-  assert.doesNotMatch(new TextDecoder().decode(stderr), /Deprecation|Error/);
+  assert.doesNotMatch(await stderr, /Deprecation|Error/);
 });
