@@ -57,8 +57,10 @@ const COLUMNS: readonly Column[] = [
     name: "Accuracy",
     key: (row) => row.accuracy,
     numeric: true,
-    cell: (row) =>
-      el("strong", {}, row.sd === null ? percent(row.accuracy) : `${points(row.accuracy)} ± ${percent(row.sd)}`),
+    cell: (row) => {
+      const value = row.sd === null ? percent(row.accuracy) : `${points(row.accuracy)} ± ${percent(row.sd)}`;
+      return row.failed ? el("span", {}, value, " (training failed)") : el("strong", {}, value);
+    },
   },
   { name: "0 to 100 %", key: (row) => row.accuracy, cell: strip },
   {

@@ -40,6 +40,8 @@ export interface ResultRow {
   readonly speakers: number;
   /** Number of seeds. */
   readonly seeds: number;
+  /** Whether the model gives nearly always one answer, so that its number says nothing of the protocol. */
+  readonly failed: boolean;
   /** What the search looks in, lower case. */
   readonly text: string;
 }

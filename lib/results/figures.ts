@@ -6,7 +6,7 @@
 
 import { confusionFigure, forestFigure, learningCurveFigure, renderSvg, smallMultiples } from "../figures/mod.ts";
 import type { HistoryEntry } from "./record.ts";
-import type { Cell, StudyText } from "./summary.ts";
+import { type Cell, oneAnswer, type StudyText } from "./summary.ts";
 
 /** The study with its cells. */
 export interface StudyCells {
@@ -65,13 +65,13 @@ export function cellLearningSvg(id: string, cell: Cell): string | null {
   }));
 }
 
-/** Claims beside reproduced and clean accuracies with their intervals as SVG; null without cells. */
+/** Claims beside reproduced and clean accuracies with their intervals as SVG, failed trainings left out; null without cells. */
 export function forestSvg(studies: readonly StudyCells[]): string | null {
   const rows = studies.flatMap(({ id, study, cells }) =>
     cells
       .filter((cell) =>
         (cell.protocol === "as-published" || cell.protocol === "clean") &&
-        study?.variants?.[cell.variant]?.group !== "ablation"
+        study?.variants?.[cell.variant]?.group !== "ablation" && oneAnswer(cell) === null
       )
       .map((cell) => {
         const claim = study?.claims.find((each) => each.variant === cell.variant);

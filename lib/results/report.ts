@@ -30,7 +30,15 @@ import {
   sweepSection,
   type SweepText,
 } from "./sections.ts";
-import { type Cell, type CheckedRecord, compareCells, protocolOf, studyCells, type StudyText } from "./summary.ts";
+import {
+  type Cell,
+  type CheckedRecord,
+  compareCells,
+  oneAnswer,
+  protocolOf,
+  studyCells,
+  type StudyText,
+} from "./summary.ts";
 import { kindText, percent, plural, range, spread, table } from "./text.ts";
 
 export type { ClaimText, StudyText } from "./summary.ts";
@@ -70,25 +78,15 @@ function headingOf({ id, study }: StudyCells): string {
   return `Study ${id}${study === undefined ? "" : `: ${study.title}`}`;
 }
 
-/** Share of the rows from which on one answer is nearly the only one, and how near to guessing the UAR then is. */
-const ONE_ANSWER = 0.8, GUESSING = 0.03;
-
 /** Says of a model that gives nearly always the same answer that its number is about the training, not about the leak. */
-function collapsed(cell: Cell): string[] {
-  const rows = cell.runs.flatMap(({ predictions }) => predictions.rows);
-  const counts = new Map<string, number>();
-  for (const { prediction } of rows) counts.set(prediction, (counts.get(prediction) ?? 0) + 1);
-  const [answer, count] = [...counts].reduce((a, b) => b[1] > a[1] ? b : a);
-  const classes = new Set(rows.map(({ truth }) => truth)).size;
-  if (count < ONE_ANSWER * rows.length || classes < 2 || cell.uar.mean > 1 / classes + GUESSING) return [];
+function failure(cell: Cell, study: StudyText | undefined): string[] {
+  const found = oneAnswer(cell);
+  if (found === null) return [];
+  const caution = study?.variants?.[cell.variant]?.caution;
   return [
-    `- **\`${cell.protocol}\`, *${cell.variant}*, says ${answer} of ${
-      percent(count / rows.length)
-    } of its rows**, whatever ` +
-    `they are: a UAR of ${percent(cell.uar.mean)}, guessing has ${
-      percent(1 / classes)
-    }. The training failed; the value does ` +
-    "not tell what a leak is worth.",
+    `- **\`${cell.protocol}\`, *${cell.variant}*, says ${found.answer} of ${percent(found.share)} of its rows**, ` +
+    `whatever they are: a UAR of ${percent(cell.uar.mean)}, guessing has ${percent(found.guessing)}. The training ` +
+    `failed; the value does not tell what a leak is worth.${caution === undefined ? "" : ` ${caution}`}`,
   ];
 }
 
@@ -102,7 +100,7 @@ function glance(parts: readonly StudyCells[]): string[] {
     const value = (variant: string, protocol: string): string => {
       const cell = cells.find((each) => each.variant === variant && each.protocol === protocol);
       if (cell === undefined) return "not run";
-      const failed = collapsed(cell).length > 0 ? ", **training failed**" : "";
+      const failed = oneAnswer(cell) === null ? "" : ", **training failed**";
       return `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})${failed}`;
     };
     return [...variants].map((variant) => [
@@ -174,7 +172,7 @@ function card({ study, cells: all }: StudyCells): string[] {
     const isOne = study.claims.filter((each) => each.variant === claim.variant).length === 1;
     const title = isOne ? "Claim" : `Claim of ${percent(claim.accuracy, 2)}`;
     const reproduced = find(claim.variant, "as-published");
-    if (reproduced !== undefined) {
+    if (reproduced !== undefined && oneAnswer(reproduced) === null) {
       const reaching = reproduced.runs.filter(({ record }) => record.metrics.accuracy >= claim.accuracy - 1e-9).length;
       const claimed = wilsonInterval(claim.accuracy * claim.n, claim.n);
       const [low, high] = reproduced.intervals.interval.accuracy;
@@ -189,7 +187,7 @@ function card({ study, cells: all }: StudyCells): string[] {
       );
     }
     const clean = find(claim.variant, "clean");
-    if (clean !== undefined) {
+    if (clean !== undefined && oneAnswer(clean) === null) {
       const claimed = wilsonInterval(claim.accuracy * claim.n, claim.n);
       const [low, high] = clean.intervals.interval.accuracy;
       const overlap = claimed[0] <= high && low <= claimed[1];
@@ -203,7 +201,7 @@ function card({ study, cells: all }: StudyCells): string[] {
       );
     }
   }
-  lines.push(...cells.flatMap(collapsed));
+  lines.push(...cells.flatMap((cell) => failure(cell, study)));
   return lines;
 }
 
@@ -213,7 +211,10 @@ function comparisons(cells: readonly Cell[]): string[] {
   cells.forEach((first, i) => {
     for (const second of cells.slice(i + 1)) {
       if (second.protocol !== first.protocol) continue;
-      const { text } = compareCells(second, first);
+      const failed = [second, first].filter((cell) => oneAnswer(cell) !== null).map(({ variant }) => `*${variant}*`);
+      const text = failed.length > 0
+        ? `not compared: the training of ${failed.join(" and of ")} failed`
+        : compareCells(second, first).text;
       lines.push(`- **\`${first.protocol}\`, *${second.variant}* against *${first.variant}*:** ${text}.`);
     }
   });
@@ -377,6 +378,11 @@ export function renderReport(
   if (forest !== null) {
     files.set("figures/forest.svg", forest);
     lines.push("![Published accuracies beside reproduced and clean ones](figures/forest.svg)", "");
+    const failed = parts.flatMap(({ id, study, cells }) =>
+      cells.filter((cell) => isMain(cell, study) && oneAnswer(cell) !== null)
+        .map(({ variant, protocol }) => `${id} *${variant}*, \`${protocol}\``)
+    );
+    if (failed.length > 0) lines.push(`Not in the figure, because their training failed: ${failed.join("; ")}.`, "");
   }
   lines.push(...searchSummary(sweeps));
   for (const part of parts) {

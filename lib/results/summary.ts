@@ -49,9 +49,19 @@ export interface StudyText {
   /** Why the clean value differs from the claim, in one sentence. */
   readonly why: string;
   /** Variants by name, in the order of the report. */
-  readonly variants?: Readonly<Record<string, { readonly describe: string; readonly group?: string }>>;
+  readonly variants?: Readonly<Record<string, VariantText>>;
   /** Protocols by name; one that the study cannot have says why. */
   readonly protocols?: Readonly<Partial<Record<string, ProtocolText | { readonly doesNotApply: string }>>>;
+}
+
+/** What a report needs to know of a variant. */
+export interface VariantText {
+  /** One sentence. */
+  readonly describe: string;
+  /** Group that it is run with. */
+  readonly group?: string;
+  /** What is known to make its training fail, in one sentence; said where it has failed. */
+  readonly caution?: string;
 }
 
 /** What a report needs to know of a protocol. */
@@ -98,6 +108,30 @@ export interface Cell {
   readonly rows: number;
   /** In which settings the seeds differ although they should not; empty where all is well. */
   readonly mixed: readonly string[];
+}
+
+/** The answer that a failed training nearly always gives. */
+export interface OneAnswer {
+  /** The label. */
+  readonly answer: string;
+  /** Its share of all predictions. */
+  readonly share: number;
+  /** UAR of guessing. */
+  readonly guessing: number;
+}
+
+/** Share of the rows from which on one answer is nearly the only one, and how near to guessing the UAR then is. */
+const ONE_ANSWER = 0.8, NEAR_GUESSING = 0.03;
+
+/** What a model answers whatever it is asked; null of a model that has learnt anything, however little. */
+export function oneAnswer(cell: Cell): OneAnswer | null {
+  const rows = cell.runs.flatMap(({ predictions }) => predictions.rows);
+  const counts = new Map<string, number>();
+  for (const { prediction } of rows) counts.set(prediction, (counts.get(prediction) ?? 0) + 1);
+  const [answer, count] = [...counts].reduce((a, b) => b[1] > a[1] ? b : a);
+  const classes = new Set(rows.map(({ truth }) => truth)).size;
+  const hasFailed = classes > 1 && count >= ONE_ANSWER * rows.length && cell.uar.mean <= 1 / classes + NEAR_GUESSING;
+  return hasFailed ? { answer, share: count / rows.length, guessing: 1 / classes } : null;
 }
 
 /** Two variants under one protocol. */

@@ -7,7 +7,7 @@
 import type { ResultRow, ResultsTable } from "../page/results_types.ts";
 import { formatFixed } from "../training/metrics.ts";
 import { readChecked } from "../results/report.ts";
-import { type CheckedRecord, PROTOCOL_ORDER, studyCells, type StudyText } from "../results/summary.ts";
+import { type CheckedRecord, oneAnswer, PROTOCOL_ORDER, studyCells, type StudyText } from "../results/summary.ts";
 
 /**
  * One row a study, variant and protocol, with claim, mean over seeds, interval, clips and speakers.
@@ -43,6 +43,7 @@ export function resultsTable(resultsDir: string, studies: readonly StudyText[]):
         clips: cell.intervals.recordings,
         speakers: cell.intervals.speakers,
         seeds: cell.runs.length,
+        failed: oneAnswer(cell) !== null,
         text: [id, study?.title, cell.variant, cell.protocol, describe].join(" ").toLowerCase(),
       };
     });

@@ -100,6 +100,8 @@ export interface Variant {
   readonly seeds?: number;
   /** Name of the group that it is run with (`ablation`); one without a group is run by default. */
   readonly group?: string;
+  /** What is known to make its training fail, in one sentence; the report says it where it has failed. */
+  readonly caution?: string;
 }
 
 /** Features and how they are scaled. */

@@ -220,8 +220,14 @@ Deno.test("a model that nearly always gives one answer is said to have failed, o
     });
     const one = { ...bad, rows };
     writeRunRecord(dir, pretendRun({ variant: "optimised" }, one), one);
-    writeReport(dir, [study]);
+    const caution = "Too few steps.";
+    const variants = { ...study.variants, optimised: { describe: "the one that fails", caution } };
+    writeReport(dir, [{ ...study, variants }]);
     const text = readFileSync(join(dir, "README.md"), "utf8");
+    assert.match(text, /what a leak is worth\. Too few steps\.$/m);
+    assert.match(text, /\*optimised\* against \*vanilla\*:\*\* not compared: the training of \*optimised\* failed\.$/m);
+    assert.match(text, /^Not in the figure, because their training failed: 000 \*optimised\*, `clean`\.$/m);
+    assert.doesNotMatch(text, /what is left of \*optimised\*/);
     assert.match(text, /`clean`, \*optimised\*, says sad of 91\.7 % of its rows\*\*, .* guessing has 33\.3 %/);
     assert.equal(text.match(/of its rows\*\*/g)?.length, 1);
     assert.equal(text.match(/\*\*training failed\*\*/g)?.length, 1);
