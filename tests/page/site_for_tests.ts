@@ -28,6 +28,7 @@ const row = (study: string, variant: string, protocol: string, order: number, ac
   clips: 240,
   speakers: 4,
   seeds: 10,
+  failed: false,
   text: `${study} ${variant} ${protocol} perceptron`,
 });
 
@@ -37,7 +38,7 @@ export const table: ResultsTable = {
     row("101", "first", "as-published", 0, 0.8),
     row("101", "first", "clean", 7, 0.5),
     row("102", "second", "as-published", 0, 0.7),
-    row("102", "second", "clean", 7, 0.6),
+    { ...row("102", "second", "clean", 7, 0.6), failed: true },
   ],
   studies: [
     {
