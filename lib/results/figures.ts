@@ -6,7 +6,7 @@
 
 import { confusionFigure, forestFigure, learningCurveFigure, renderSvg, smallMultiples } from "../figures/mod.ts";
 import type { HistoryEntry } from "./record.ts";
-import { type Cell, oneAnswer, type StudyText } from "./summary.ts";
+import { type Cell, isMain, oneAnswer, type StudyText } from "./summary.ts";
 
 /** The study with its cells. */
 export interface StudyCells {
@@ -69,10 +69,7 @@ export function cellLearningSvg(id: string, cell: Cell): string | null {
 export function forestSvg(studies: readonly StudyCells[]): string | null {
   const rows = studies.flatMap(({ id, study, cells }) =>
     cells
-      .filter((cell) =>
-        (cell.protocol === "as-published" || cell.protocol === "clean") &&
-        study?.variants?.[cell.variant]?.group !== "ablation" && oneAnswer(cell) === null
-      )
+      .filter((cell) => isMain(cell, study) && oneAnswer(cell) === null)
       .map((cell) => {
         const claim = study?.claims.find((each) => each.variant === cell.variant);
         const [low, high] = cell.intervals.interval.accuracy;

@@ -34,6 +34,7 @@ import {
   type Cell,
   type CheckedRecord,
   compareCells,
+  isMain,
   oneAnswer,
   protocolOf,
   studyCells,
@@ -61,12 +62,6 @@ function distinct(cells: readonly Cell[], of: (each: CheckedRecord) => string | 
 
 function short(hash: string | null): string | null {
   return hash === null ? null : hash.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1");
-}
-
-/** Whether a cell is told at length: as published or clean, and of no group such as an ablation. */
-function isMain(cell: Cell, study: StudyText | undefined): boolean {
-  return (cell.protocol === "as-published" || cell.protocol === "clean") &&
-    study?.variants?.[cell.variant]?.group !== "ablation";
 }
 
 /** Where GitHub puts a heading. */
@@ -208,12 +203,13 @@ function card({ study, cells: all }: StudyCells): string[] {
 /** Verdicts on pairs of variants under the same protocol. */
 function comparisons(cells: readonly Cell[]): string[] {
   const lines: string[] = [];
+  const failed = new Set(cells.filter((cell) => oneAnswer(cell) !== null));
   cells.forEach((first, i) => {
     for (const second of cells.slice(i + 1)) {
       if (second.protocol !== first.protocol) continue;
-      const failed = [second, first].filter((cell) => oneAnswer(cell) !== null).map(({ variant }) => `*${variant}*`);
-      const text = failed.length > 0
-        ? `not compared: the training of ${failed.join(" and of ")} failed`
+      const names = [second, first].filter((cell) => failed.has(cell)).map(({ variant }) => `*${variant}*`);
+      const text = names.length > 0
+        ? `not compared: the training of ${names.join(" and of ")} failed`
         : compareCells(second, first).text;
       lines.push(`- **\`${first.protocol}\`, *${second.variant}* against *${first.variant}*:** ${text}.`);
     }

@@ -110,6 +110,12 @@ export interface Cell {
   readonly mixed: readonly string[];
 }
 
+/** Whether a cell is told at length: as published or clean, and of no group such as an ablation. */
+export function isMain(cell: Cell, study: StudyText | undefined): boolean {
+  return (cell.protocol === "as-published" || cell.protocol === "clean") &&
+    study?.variants?.[cell.variant]?.group !== "ablation";
+}
+
 /** The answer that a failed training nearly always gives. */
 export interface OneAnswer {
   /** The label. */
