@@ -565,11 +565,15 @@ export function readPredictions(recordFile: string, record: Pick<RunRecord, "pre
 /**
  * Recomputes a record's metrics from its predictions and compares them to the last digit.
  *
+ * @param path The record's file.
+ * @param record The record, where it was read already.
  * @returns The record with its predictions.
  * @throws {FormatError} when anything differs.
  */
-export function verifyRunRecord(path: string): { readonly record: RunRecord; readonly predictions: Predictions } {
-  const record = readRunRecord(path);
+export function verifyRunRecord(
+  path: string,
+  record: RunRecord = readRunRecord(path),
+): { readonly record: RunRecord; readonly predictions: Predictions } {
   const predictions = readPredictions(path, record);
   const again: Record<string, unknown> = { ...recomputeMetrics(predictions, record) };
   for (const [name, value] of Object.entries(record.metrics)) {

@@ -417,7 +417,7 @@ export function renderReport(
 
 /** Reads all records of a results folder and recomputes them from their predictions. */
 export function readChecked(resultsDir: string): CheckedRecord[] {
-  return findRunRecords(resultsDir).map(({ path }) => verifyRunRecord(path));
+  return findRunRecords(resultsDir).map(({ path, record }) => verifyRunRecord(path, record));
 }
 
 /** Pictures that a report made and that this one no longer has. */

@@ -320,10 +320,8 @@ export function quantile(sorted: ArrayLike<number>, p: number): number {
 interface SpeakerCounts {
   readonly speakers: string[];
   readonly classes: string[];
-  /** `[speaker][class]` rows. */
-  readonly rows: Float64Array[];
-  /** `[speaker][class]` rows predicted rightly. */
-  readonly right: Float64Array[];
+  /** `[speaker][2][class]` one after the other: a speaker's rows, then those predicted rightly. */
+  readonly flat: Float64Array;
 }
 
 function countBySpeaker(rows: readonly ScoredRow[]): SpeakerCounts {
@@ -331,43 +329,36 @@ function countBySpeaker(rows: readonly ScoredRow[]): SpeakerCounts {
   const classes = [...new Set(rows.map((row) => row.truth))].sort();
   const speakerAt = new Map(speakers.map((name, i) => [name, i]));
   const classAt = new Map(classes.map((name, i) => [name, i]));
-  const counts = {
-    speakers,
-    classes,
-    rows: speakers.map(() => new Float64Array(classes.length)),
-    right: speakers.map(() => new Float64Array(classes.length)),
-  };
+  const k = classes.length;
+  const flat = new Float64Array(speakers.length * 2 * k);
   for (const row of rows) {
-    const speaker = speakerAt.get(row.speaker)!;
-    const label = classAt.get(row.truth)!;
-    counts.rows[speaker]![label]!++;
-    if (row.prediction === row.truth) counts.right[speaker]![label]!++;
+    const at = speakerAt.get(row.speaker)! * 2 * k + classAt.get(row.truth)!;
+    flat[at]!++;
+    if (row.prediction === row.truth) flat[at + k]!++;
   }
-  return counts;
+  return { speakers, classes, flat };
 }
 
 /** Accuracy and UAR of the speakers given (with repetition) pooled. */
-function pooled(counts: SpeakerCounts, chosen: Iterable<number>): Pair<number> {
-  const k = counts.classes.length;
-  const rows = new Float64Array(k);
-  const right = new Float64Array(k);
-  for (const speaker of chosen) {
-    const speakerRows = counts.rows[speaker]!;
-    const speakerRight = counts.right[speaker]!;
-    for (let i = 0; i < k; i++) {
-      rows[i]! += speakerRows[i]!;
-      right[i]! += speakerRight[i]!;
-    }
+function pooled({ classes, flat }: SpeakerCounts, chosen: ArrayLike<number>): Pair<number> {
+  const k = classes.length;
+  // Whole numbers: their sums are exact in any order.
+  const sums = new Float64Array(2 * k);
+  for (let j = 0; j < chosen.length; j++) {
+    const from = chosen[j]! * 2 * k;
+    for (let i = 0; i < 2 * k; i++) sums[i]! += flat[from + i]!;
   }
   let n = 0;
   let hits = 0;
   let recalls = 0;
   let present = 0;
   for (let i = 0; i < k; i++) {
-    n += rows[i]!;
-    hits += right[i]!;
-    if (rows[i] === 0) continue;
-    recalls += right[i]! / rows[i]!;
+    const rows = sums[i]!;
+    const right = sums[k + i]!;
+    n += rows;
+    hits += right;
+    if (rows === 0) continue;
+    recalls += right / rows;
     present++;
   }
   return { accuracy: hits / n, uar: recalls / present };
@@ -441,6 +432,23 @@ function checkRuns(runs: readonly (readonly ScoredRow[])[]): void {
   }
 }
 
+const drawn = new Map<number, Uint32Array>();
+
+/**
+ * Which speakers every resample of the bootstrap takes, `[BOOTSTRAP_SAMPLES][speakers]`: a fixed stream that depends on
+ * the number of speakers alone, so the last few are kept (reading all records asks for the same again and again).
+ */
+function resamples(speakers: number): Uint32Array {
+  const known = drawn.get(speakers);
+  if (known !== undefined) return known;
+  const rng = stream(0, "bootstrap over speakers", speakers);
+  const chosen = new Uint32Array(BOOTSTRAP_SAMPLES * speakers);
+  for (let i = 0; i < BOOTSTRAP_SAMPLES; i++) chosen.set(rng.choice(speakers, speakers), i * speakers);
+  if (drawn.size === 4) drawn.clear();
+  drawn.set(speakers, chosen);
+  return chosen;
+}
+
 /**
  * Intervals for speakers that were kept apart: with at least 10 speakers a percentile bootstrap over speakers
  * ({@linkcode BOOTSTRAP_SAMPLES} resamples of whole speakers, pooled as the score is), with 4 to 9 a t interval over
@@ -470,11 +478,11 @@ export function speakerIntervals(runs: readonly (readonly ScoredRow[])[]): Score
       interval: { accuracy: interval("accuracy"), uar: interval("uar") },
     };
   }
-  const rng = stream(0, "bootstrap over speakers", k);
+  const chosen = resamples(k);
   const accuracy = new Float64Array(BOOTSTRAP_SAMPLES);
   const uar = new Float64Array(BOOTSTRAP_SAMPLES);
   for (let i = 0; i < BOOTSTRAP_SAMPLES; i++) {
-    const sample = pooled(counts, rng.choice(k, k));
+    const sample = pooled(counts, chosen.subarray(i * k, (i + 1) * k));
     accuracy[i] = sample.accuracy;
     uar[i] = sample.uar;
   }

@@ -160,6 +160,14 @@ Deno.test("by speaker: bootstrap from ten speakers on, a t interval from four, t
   }
 });
 
+Deno.test("an interval by bootstrap follows from the rows alone, whatever was asked for before", () => {
+  const sets = [10, 11, 12, 13, 14, 15].map((k) => draw(new RandomState(k), k, 20, (s) => (s % 3) / 2));
+  const first = sets.map((rows) => speakerIntervals([rows]));
+  const backwards = [...sets].reverse().map((rows) => speakerIntervals([rows])).reverse();
+  assert.deepEqual(backwards, first);
+  assert.equal(new Set(first.map(({ interval }) => interval.accuracy.join())).size, sets.length);
+});
+
 Deno.test("the t interval of four speakers is the textbook's", () => {
   // mean 0.55, sd 0.129099, t(0.975, 3) = 3.182446: half width 0.205426
   const [low, high] = tInterval([0.4, 0.5, 0.6, 0.7]);
