@@ -17,7 +17,9 @@ export const pretrain001: Study = {
   source: "serlab",
   claims: [],
   flaw: "",
-  why: "",
+  why:
+    "study 001's quarter VGG16 starts from these weights, where the study's own start is ImageNet; they are tested on " +
+    "speakers of CREMA-D that they never heard.",
   corpora: ["crema-d"],
   labels: labelMaps["003"].labels,
   label: (row) => mapLabel(labelMaps["003"], row.emotion) ?? null,

@@ -29,13 +29,17 @@ export const study004: Study = {
       variant: "unscaled",
       accuracy: 113 / 192,
       n: 192,
+      of: "a sibling's",
       source: "sdrahmath/Speech-Emotion-Detection, the saved run of a sibling with the identical recipe",
-      note: "another repository's: study 004 itself published no number",
+      note:
+        "another repository's, made with a copy of the corpus at 16 kHz, where this one has the original's 48 kHz: " +
+        "study 004 itself published no number",
     },
     {
       variant: "unscaled",
       accuracy: 119 / 192,
       n: 192,
+      of: "a sibling's",
       source: "the README of 'VibeDetect', another sibling with the identical recipe",
       note: "another repository's: study 004 itself published no number",
     },

@@ -89,7 +89,8 @@ function program(): Command {
     .option("--epochs <n>", "fewer epochs than the study's (recorded)", whole("--epochs"))
     .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share("--fraction"))
     .option("--out <dir>", "where run records and bundles go", "results")
-    .option("--allow-incomplete", "go on when recordings are missing (recorded)")
+    .option("--allow-incomplete", "go on when recordings are missing or others lie there (recorded)")
+    .addOption(new Option("--resume", "go on where a run was stopped: the default").conflicts("fresh"))
     .option("--fresh", "run again what is already there")
     .option("--mlflow <url>", "log runs to an MLflow server, such as http://127.0.0.1:5000")
     .option("--tensorboard <dir>", "log runs as TensorBoard's event files")
@@ -108,7 +109,7 @@ function program(): Command {
     .option("--epochs <n>", "fewer epochs than the study's", whole("--epochs"))
     .option("--to <path>", "where the bundle goes: a folder, or a .serlab file; default: <out>/bundles/<name>")
     .option("--out <dir>", "folder of the run records", "results")
-    .option("--allow-incomplete", "go on when recordings are missing")
+    .option("--allow-incomplete", "go on when recordings are missing or others lie there")
     .addOption(backend())
     .action(async (id, options) => (await import("./commands/bundle.ts")).bundleCommand(id, options));
 
@@ -135,7 +136,7 @@ function program(): Command {
     .option("--fraction <share>", "a share of the recordings, stratified (recorded)", share("--fraction"))
     .option("--weights <file>", "weight file for a variant that starts from one")
     .option("--out <dir>", "where sweeps/ goes", "results")
-    .option("--allow-incomplete", "go on when recordings are missing")
+    .option("--allow-incomplete", "go on when recordings are missing or others lie there")
     .option("--no-cache", "keep no features on disk")
     .option("--fresh", "forget the trials that are there")
     .option("--json", "one JSON object (of status: one a line)")
@@ -231,7 +232,7 @@ function program(): Command {
     .option("--corpus <name>", "only this corpus")
     .addOption(new Option("--channel <name>", "which recordings").choices(["speech", "song", "all"]).default("speech"))
     .option("--out <file>", "where the manifest goes; default: data/manifests/<corpora>.jsonl")
-    .option("--allow-incomplete", "go on when recordings are missing")
+    .option("--allow-incomplete", "go on when recordings are missing or others lie there")
     .action(async (dir, options) => (await import("./commands/data.ts")).dataIndexCommand(dir, options));
 
   serlab.command("features")

@@ -29,6 +29,8 @@ export interface LoadAudioOptions {
   readonly offsetSec?: number;
   /** Length in seconds (default: to the end), cut at the file's own rate before the change of rate. */
   readonly durationSec?: number;
+  /** Whether a file no longer than the offset is read from its start; default false: it is refused. */
+  readonly wholeIfShort?: boolean;
 }
 
 /** What {@linkcode readAudioInfo} says of a file. */
@@ -102,9 +104,10 @@ class Stretch {
   readonly #file: string;
   readonly #offsetSec: number;
   readonly #durationSec: number | undefined;
+  readonly #wholeIfShort: boolean;
 
   /** @throws {AudioError} for a negative offset or a duration of 0 or less. */
-  constructor(file: string, offsetSec: number, durationSec: number | undefined) {
+  constructor(file: string, { offsetSec = 0, durationSec, wholeIfShort = false }: LoadAudioOptions) {
     if (!(offsetSec >= 0)) throw new AudioError(file, `the offset must be 0 s or more, not ${offsetSec}`);
     if (durationSec !== undefined && !(durationSec > 0)) {
       throw new AudioError(file, `the duration must be above 0 s, not ${durationSec}`);
@@ -112,6 +115,7 @@ class Stretch {
     this.#file = file;
     this.#offsetSec = offsetSec;
     this.#durationSec = durationSec;
+    this.#wholeIfShort = wholeIfShort;
   }
 
   /**
@@ -120,7 +124,8 @@ class Stretch {
    * @throws {AudioError} when it lies outside the file or holds no sample.
    */
   range(frames: number, sampleRateHz: number): SampleRange {
-    const start = Math.trunc(this.#offsetSec * sampleRateHz);
+    const offset = Math.trunc(this.#offsetSec * sampleRateHz);
+    const start = this.#wholeIfShort && offset >= frames ? 0 : offset;
     const length = this.#durationSec === undefined ? frames : Math.trunc(this.#durationSec * sampleRateHz);
     if (start >= frames) {
       const end = (frames / sampleRateHz).toFixed(3);
@@ -159,7 +164,7 @@ export async function loadAudioBytes(
   options: LoadAudioOptions = {},
 ): Promise<Waveform> {
   const { sampleRateHz = 22_050, offsetSec = 0, durationSec } = options;
-  const stretch = offsetSec === 0 && durationSec === undefined ? null : new Stretch(file, offsetSec, durationSec);
+  const stretch = offsetSec === 0 && durationSec === undefined ? null : new Stretch(file, options);
   const range = stretch ? (frames: number, rate: number) => stretch.range(frames, rate) : undefined;
   const wave = toMono(await decodeAudio(bytes, file, { range }));
   return sampleRateHz === null ? wave : resample(wave, sampleRateHz);

@@ -77,6 +77,7 @@ export async function dataCheckCommand(dir: string, options: { readonly json?: b
       `${corpus.id} ${corpus.channel}: ${corpus.files}${of} recordings, ${corpus.verified} with the hash on record`,
     );
     if (corpus.missing) console.log(`  missing: ${corpus.missing}`);
+    if (corpus.extra) console.log(`  extra: ${corpus.extra}`);
     for (const { path, reason } of corpus.bad) console.log(`  bad: ${path}: ${reason}`);
     for (const key of corpus.changed) console.log(`  changed: ${key}`);
     for (const keys of corpus.identical) console.log(`  the same audio file: ${keys.join(", ")}`);
@@ -102,7 +103,11 @@ export async function dataIndexCommand(
   const bar = progressBar("data index");
   const { manifest, hash, path } = await dataIndex(dir, {
     ...options,
+    unknown: options.allowIncomplete ? "ignore" : "error",
     onProgress: (done, total) => bar.update(done, total),
   }).finally(() => bar.end());
   console.log(`${path}: ${plural(manifest.rows.length, "recording")}, manifest ${hash}`);
+  if (manifest.missing.length > 0) console.log(`  ${plural(manifest.missing.length, "recording")} missing`);
+  for (const key of manifest.extra) console.log(`  extra: ${key}`);
+  for (const file of manifest.unknown) console.log(`  unknown file name, ignored: ${file}`);
 }

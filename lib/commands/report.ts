@@ -5,7 +5,7 @@
  */
 
 import process from "node:process";
-import { studies } from "../../experiments/mod.ts";
+import { preparations, studies } from "../../experiments/mod.ts";
 import { staleReport, writeReport } from "../results/report.ts";
 import { sweepTexts } from "../search/report.ts";
 
@@ -19,11 +19,12 @@ export interface ReportOptions {
 
 /** Writes the report, or checks it. */
 export function reportCommand({ out, check }: ReportOptions): void {
+  const texts = [...studies, ...preparations];
   if (!check) {
-    for (const file of writeReport(out, studies, sweepTexts(out))) console.log(`${out}/${file}`);
+    for (const file of writeReport(out, texts, sweepTexts(out))) console.log(`${out}/${file}`);
     return;
   }
-  const stale = staleReport(out, studies, sweepTexts(out));
+  const stale = staleReport(out, texts, sweepTexts(out));
   for (const file of stale) console.error(`${out}/${file}: is not what the run records give; run: deno task report`);
   if (stale.length > 0) process.exitCode = 1;
 }

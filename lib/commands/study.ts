@@ -133,6 +133,12 @@ export async function studyCommand(id: string, options: StudyOptions): Promise<v
   bar.line(
     `study ${id}: ${prepared.rows.length} recordings of ${prepared.speakers.length} speakers, backend ${engine.backend}`,
   );
+  if (prepared.votes === null && study.corpora.includes("crema-d")) {
+    bar.line(
+      `study ${id}: no votes of listeners lie under ${options.corpora} (CREMA-D's processedResults/tabulatedVotes.csv), ` +
+        "so the records do not say what people made of the clips; a later run adds it",
+    );
+  }
   const total = running.length * variants.reduce((sum, [, variant]) => sum + seedsOf(variant).length, 0);
   const notices = new Set<string>();
   let done = 0;

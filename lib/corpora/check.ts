@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { SerlabError } from "../errors.ts";
 import type { ManifestRow, Utterance, VocalChannel } from "../types.ts";
 import { byCodeUnits, type Corpus, countBy, type Oddity } from "./corpus.ts";
-import { describeMissing, findOnShelf, type FoundCorpus } from "./find.ts";
+import { describeExtra, describeMissing, findOnShelf, type FoundCorpus } from "./find.ts";
 import { mapConcurrently, readRow } from "./indexing.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 
@@ -27,8 +27,8 @@ export interface CountCheck {
   readonly name: string;
   /** How many recordings there are. */
   readonly found: number;
-  /** How many there should be; a range where only that is known; absent where nothing is. */
-  readonly expected?: number | readonly [least: number, most: number];
+  /** How many there should be; absent where that is not known. */
+  readonly expected?: number;
 }
 
 /** What was found of one corpus, its speech or its song. */
@@ -45,6 +45,10 @@ export interface CorpusCheck {
   readonly missing?: string;
   /** Keys of the missing recordings, as far as they are known by name. */
   readonly missingKeys: readonly string[];
+  /** What is extra, in words; absent when nothing is. */
+  readonly extra?: string;
+  /** Keys of recordings that a complete copy does not hold, or that are there a second time under another name. */
+  readonly extraKeys: readonly string[];
   /** Recordings a label. */
   readonly emotions: readonly CountCheck[];
   /** Recordings a speaker. */
@@ -73,7 +77,7 @@ export interface CheckReport {
   readonly unknown: readonly string[];
   /** Folders that cannot be read. */
   readonly unreadable: readonly string[];
-  /** Whether there is a corpus and nothing is missing, bad, changed, unknown or unreadable. */
+  /** Whether there is a corpus and nothing is missing, extra, bad, changed, unknown or unreadable. */
   readonly ok: boolean;
 }
 
@@ -120,7 +124,7 @@ async function readAll(dir: string, utterances: readonly Utterance[], onFile: ()
 
 function compare(
   found: Readonly<Record<string, number>>,
-  expected: Readonly<Record<string, CountCheck["expected"]>>,
+  expected: Readonly<Record<string, number>>,
 ): CountCheck[] {
   return [...new Set([...Object.keys(expected), ...Object.keys(found)])].map((name) => ({
     name,
@@ -140,6 +144,8 @@ function checkPart(part: FoundCorpus, { rows, bad }: Reading, recorded: Readonly
     ...(expected === undefined ? {} : { expected: expected.files }),
     ...(part.missingCount === 0 ? {} : { missing: describeMissing(part) }),
     missingKeys: part.missing,
+    ...(part.extra.length === 0 ? {} : { extra: describeExtra(part) }),
+    extraKeys: part.extra,
     emotions: compare(countBy(utterances, (one) => one.emotion), expected?.perEmotion ?? {}),
     speakers: compare(countBy(utterances, (one) => one.speaker), expected?.perSpeaker ?? {}),
     bad,
@@ -174,7 +180,9 @@ export async function checkFolder(
   }
   const { unknown, unreadable } = found;
   const ok = corpora.length > 0 && unknown.length === 0 && unreadable.length === 0 &&
-    corpora.every((one) => one.missing === undefined && one.bad.length === 0 && one.changed.length === 0);
+    corpora.every(({ missing, extraKeys, bad, changed }) =>
+      missing === undefined && extraKeys.length + bad.length + changed.length === 0
+    );
   return { dir, corpora, unknown, unreadable, ok };
 }
 

@@ -22,9 +22,9 @@ export interface ExpectedPart {
   readonly files: number;
   /** Recordings a canonical label. */
   readonly perEmotion: Readonly<Partial<Record<Emotion, number>>>;
-  /** Recordings a speaker; where only the corpus's documentation of single speakers is missing, the range of it. */
-  readonly perSpeaker: Readonly<Record<string, number | readonly [least: number, most: number]>>;
-  /** The keys of all recordings; absent where no source names them one by one. */
+  /** Recordings a speaker. */
+  readonly perSpeaker: Readonly<Record<string, number>>;
+  /** The keys of all recordings; absent where no source names them one by one, and then what is extra is not seen. */
   readonly keys?: () => readonly string[];
 }
 

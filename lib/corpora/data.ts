@@ -12,8 +12,8 @@ import { checkFolder, type CheckOptions, type CheckReport } from "./check.ts";
 import type { Corpus } from "./corpus.ts";
 import { getCorpus, type GetOptions, type GotPart } from "./download.ts";
 import type { FoundCorpus } from "./find.ts";
-import type { IndexOptions } from "./indexing.ts";
-import { type Manifest, manifestHash, writeManifest } from "./manifest.ts";
+import type { IndexedCorpora, IndexOptions } from "./indexing.ts";
+import { manifestHash, writeManifest } from "./manifest.ts";
 import { corpora, findCorpora, indexCorpus } from "./mod.ts";
 import { synthesize } from "./synthetic.ts";
 
@@ -87,8 +87,8 @@ export function dataCheck(dir: string, options: CheckOptions = {}): Promise<Chec
 
 /** What {@linkcode dataIndex} wrote. */
 export interface WrittenIndex {
-  /** The manifest. */
-  readonly manifest: Manifest;
+  /** The manifest, and what is extra or was ignored. */
+  readonly manifest: IndexedCorpora;
   /** Its hash. */
   readonly hash: string;
   /** The file. */

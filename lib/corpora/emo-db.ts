@@ -8,7 +8,7 @@
  */
 
 import type { Emotion, Sex, Utterance } from "../types.ts";
-import { type Corpus, fileName } from "./corpus.ts";
+import { type Corpus, countBy, fileName } from "./corpus.ts";
 
 const CODES: Readonly<Record<string, Emotion>> = {
   W: "angry", // Wut, Ärger
@@ -20,18 +20,21 @@ const CODES: Readonly<Record<string, Emotion>> = {
   N: "neutral",
 };
 
-const SPEAKERS: Readonly<Record<string, readonly [Sex, files: number]>> = {
-  "03": ["male", 49],
-  "08": ["female", 58],
-  "09": ["female", 43],
-  "10": ["male", 38],
-  "11": ["male", 55],
-  "12": ["male", 35],
-  "13": ["female", 61],
-  "14": ["female", 69],
-  "15": ["male", 56],
-  "16": ["female", 71],
+const SPEAKERS: Readonly<Record<string, Sex>> = {
+  "03": "male",
+  "08": "female",
+  "09": "female",
+  "10": "male",
+  "11": "male",
+  "12": "male",
+  "13": "female",
+  "14": "female",
+  "15": "male",
+  "16": "female",
 };
+
+/** The speakers in their order; an object has those from 10 on before 03. */
+const IDS = Object.keys(SPEAKERS).sort();
 
 const SENTENCES: Readonly<Record<string, string>> = {
   a01: "Der Lappen liegt auf dem Eisschrank.",
@@ -46,8 +49,32 @@ const SENTENCES: Readonly<Record<string, string>> = {
   b10: "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
 };
 
+/** What was kept of each speaker, of the ten sentences in their order: emotion and version, emotion and version, … */
+const KEPT: Readonly<Record<string, string>> = {
+  "03": "FaNcWa FcNcTaWbWc AdFdLcNcTaWc AaFcNdTcWaWb FaFbLaNcWc " +
+    "FaLbNbTdWaWc AaLaNaTbWb NbTcWc LaNcTcWa AbEcNaNcWbWc",
+  "08": "AbFdLcNaWaWc AbAcFeLaNaTbWc FfLaNcTbWc FeLcNbTaWa FdLaNaTaTbWc " +
+    "AaFdFeLbNaWa FfLaNbTcWd FeLcNbTcWd AbFdLcNbTbWaWc AaFdLaNcTcWa",
+  "09": "EaFaNbWb EaEbLaWb FdLaNbWa EdLcNbTbWbWc EbNaTaWbWd " +
+    "EaNaWb NaTbWcWd EdFaFdLbNbTaWb EaNdWa AaNdWa",
+  "10": "AcNbWa AbFaLbNaWa FdNbWaWb AaLdTbWb AaAdLaTaWb " +
+    "AaEaFaLb AaLaNaWb LaTbWb AdLbWb FcLcWa",
+  "11": "AaAbLdNdWc EcFbLdNcTcWc AcFdNdWc AdFbFcLcNaTdWd AcLdTaWc " +
+    "AbEbFcLbNcWd AbFdNaTdWb FcLcNbTdWaWb AdFdLdNaTdWa AdAeLdNcTdWa",
+  "12": "FbLbNbWc AcEcNbWaWc Wc AbLbNdTaWb AcLaWa " +
+    "TaWa AdEaFbNaWaWbWd LaTa AcTdWc AcLdWa",
+  "13": "AcEaEcFdLbNbWb AdEcFaLcNcTaWa AcFcLbTaWc AaEaLcNbTcWaWc FdLbNaTcWb " +
+    "AbEcFcLdNcWa FbLcNbWa AcEdFdLbNaTdWc AbEcFbFcLaNaWa EcFaLaNcWaWc",
+  "14": "AaAcEaNaWaWc AbEaFdLaNcTbWaWc AaEdLbTbTcWbWc AaAcFaFbLbNaTaTcWaWb AaEbFdLcLdNaTcWc " +
+    "AcEbFaFcNaWc AaFbNaTcWbWd AdEdLbTaWb AcEaFcLbTdWaWc AdEbLbNbTcWc",
+  "15": "EaFbLaNbWa AcEaLaNaTaWbWd AbAcFdNcWaWb EbFbLbNaWa AcEbFaFbLdNc " +
+    "EcLbNaWc AaLbNdTcWaWc AaLcNbTcWaWb AcFaLaNbTaWb AcLcNbNcWa",
+  "16": "EcFcLbNcTbWb EaEcLbNbTcWb AbEaFaLaLcNcTcWbWc AbEaFcLaTbWbWc EaFaFbLaLbNbTdWa " +
+    "AaEbFaLaLcTbWaWb AaEbFdLbWb AdEaFaFdLaNbTaWb AbEbFbLaLbWb AaEbFbLbTbTdWaWb",
+};
+
 const PATTERN = new RegExp(
-  `^(${Object.keys(SPEAKERS).join("|")})(${Object.keys(SENTENCES).join("|")})([WLEAFTN])([a-z])\\.wav$`,
+  `^(${IDS.join("|")})(${Object.keys(SENTENCES).join("|")})([WLEAFTN])([a-z])\\.wav$`,
 );
 
 function parse(path: string): Utterance | undefined {
@@ -60,13 +87,22 @@ function parse(path: string): Utterance | undefined {
     path,
     corpus: "emo-db",
     speaker: `emo-db-${speaker}`,
-    sex: SPEAKERS[speaker!]![0],
+    sex: SPEAKERS[speaker!]!,
     emotion: CODES[emotion!]!,
     sentence: sentence!,
     take: take!,
     channel: "speech",
   };
 }
+
+function keys(): string[] {
+  const sentences = Object.keys(SENTENCES);
+  return IDS.flatMap((id) =>
+    KEPT[id]!.split(" ").flatMap((takes, i) => takes.match(/../g)!.map((take) => `emo-db/${id}${sentences[i]}${take}`))
+  );
+}
+
+const all = keys().map((key) => parse(`${key.slice("emo-db/".length)}.wav`)!);
 
 /**
  * The Berlin Database of Emotional Speech.
@@ -88,15 +124,14 @@ export const emoDb: Corpus = {
   filePattern: "<speaker><text a01…b10><W|L|E|A|F|T|N><version a…>.wav",
   parse,
   emotions: Object.values(CODES),
-  speakers: Object.entries(SPEAKERS).map(([speaker, [sex]]) => ({ id: `emo-db-${speaker}`, sex })),
+  speakers: IDS.map((id) => ({ id: `emo-db-${id}`, sex: SPEAKERS[id]! })),
   sentences: SENTENCES,
   expected: [{
     channel: "speech",
-    files: 535,
-    perEmotion: { angry: 127, bored: 81, disgust: 46, fearful: 69, happy: 71, sad: 62, neutral: 79 },
-    perSpeaker: Object.fromEntries(
-      Object.entries(SPEAKERS).map(([speaker, [, files]]) => [`emo-db-${speaker}`, files]),
-    ),
+    files: all.length,
+    perEmotion: countBy(all, (utterance) => utterance.emotion),
+    perSpeaker: countBy(all, (utterance) => utterance.speaker),
+    keys,
   }],
   licence: {
     name: "as stated on its Zenodo record",

@@ -27,6 +27,8 @@ export interface FoundCorpus {
   readonly missing: readonly string[];
   /** How many recordings are missing, named or not. */
   readonly missingCount: number;
+  /** Keys of the recordings that a complete copy does not hold, or that are there a second time under another name. */
+  readonly extra: readonly string[];
 }
 
 /** What lies under a folder. */
@@ -123,6 +125,24 @@ function missingOf(expected: ExpectedPart | undefined, there: ReadonlySet<string
   return { missing, missingCount: expected.keys ? missing.length : Math.max(0, expected.files - there.size) };
 }
 
+/** Extra recordings; of two that are the same by their names, the one that is called as in a complete copy is not. */
+function extraOf(
+  expected: ExpectedPart | undefined,
+  utterances: readonly Utterance[],
+  canonical: (utterance: Utterance) => string,
+): string[] {
+  const held = expected?.keys && new Set(expected.keys());
+  const there = new Set(utterances.filter((one) => canonical(one) === one.key).map((one) => one.key));
+  return utterances.filter((one) => {
+    const key = canonical(one);
+    if (held && !held.has(key)) return true;
+    if (one.key === key) return false;
+    const again = there.has(key);
+    there.add(key);
+    return again;
+  }).map((one) => one.key);
+}
+
 /**
  * Sorts the files under a folder by corpus.
  *
@@ -154,20 +174,25 @@ export async function findOnShelf(shelf: readonly Corpus[], dir: string): Promis
       const part = parts.get(`${corpus.id} ${channel}`);
       if (part === undefined) continue;
       const expected = corpus.expected.find((one) => one.channel === channel);
+      const utterances = [...part.first.values()].sort((a, b) => byCodeUnits(a.key, b.key));
+      const canonical = corpus.canonicalKey ?? ((utterance: Utterance) => utterance.key);
       corpora.push({
         corpus,
         channel,
-        utterances: [...part.first.values()].sort((a, b) => byCodeUnits(a.key, b.key)),
+        utterances,
         copies: part.copies,
         ...(expected === undefined ? {} : { expected }),
-        ...missingOf(
-          expected,
-          new Set(corpus.canonicalKey ? [...part.first.values()].map(corpus.canonicalKey) : part.first.keys()),
-        ),
+        ...missingOf(expected, new Set(utterances.map(canonical))),
+        extra: extraOf(expected, utterances, canonical),
       });
     }
   }
   return { dir, corpora, unknown, unreadable };
+}
+
+/** The first five of some names, and how many more there are: `a, b, c, d, e and 3 more`. */
+export function firstFive(names: readonly string[]): string {
+  return names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
 }
 
 /**
@@ -188,12 +213,20 @@ export function describeMissing(found: FoundCorpus): string {
     details.push(`all of ${names}`);
   }
   const single = found.missing.filter((key) => !gone.has(speakerOf(found.corpus, key) ?? ""));
-  if (single.length > 0) {
-    details.push(single.slice(0, 5).join(", ") + (single.length > 5 ? ` and ${single.length - 5} more` : ""));
-  }
+  if (single.length > 0) details.push(firstFive(single));
   return details.length === 0 ? head : `${head}: ${details.join("; ")}`;
 }
 
-function speakerOf(corpus: Corpus, key: string): string | undefined {
+/**
+ * What is extra in a corpus, in words.
+ *
+ * @returns for example `1 file is extra: crema-d/1002_TIE_NEU_XX`.
+ */
+export function describeExtra({ extra }: Pick<FoundCorpus, "extra">): string {
+  return `${extra.length === 1 ? "1 file is" : `${extra.length} files are`} extra: ${firstFive(extra)}`;
+}
+
+/** The speaker of a recording, by its key. */
+export function speakerOf(corpus: Corpus, key: string): string | undefined {
   return corpus.parse(`${key.slice(corpus.id.length + 1)}.wav`)?.speaker;
 }

@@ -12,7 +12,15 @@ import { CorpusError, SerlabError, UsageError } from "../errors.ts";
 import { sha256Hex, systemReason } from "../io.ts";
 import type { ManifestRow, Utterance, VocalChannel } from "../types.ts";
 import { byCodeUnits, type Corpus } from "./corpus.ts";
-import { describeMissing, findOnShelf, type FoundCorpora, type FoundCorpus } from "./find.ts";
+import {
+  describeExtra,
+  describeMissing,
+  findOnShelf,
+  firstFive,
+  type FoundCorpora,
+  type FoundCorpus,
+  speakerOf,
+} from "./find.ts";
 import { lfsPointer } from "./lfs.ts";
 import { type Manifest, orderRows } from "./manifest.ts";
 
@@ -24,12 +32,20 @@ export interface IndexOptions {
   readonly channel?: VocalChannel | "all";
   /** Only these speakers, such as `ravdess-01`; completeness is then asked of these alone. Default: all. */
   readonly speakers?: readonly string[];
-  /** Go on when recordings are missing, and list them in the manifest (default false). */
+  /** Go on when recordings are missing or extra, and list them (default false). */
   readonly allowIncomplete?: boolean;
   /** What an audio file does that no parser knows: `error` (default) or `ignore`. */
   readonly unknown?: "error" | "ignore";
   /** Is told after every file how many are done. */
   readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** The recordings under a folder, and how they differ from complete corpora. */
+export interface IndexedCorpora extends Manifest {
+  /** Keys of rows that a complete copy does not hold, or that are there a second time under another name. */
+  readonly extra: readonly string[];
+  /** Audio files whose names no parser knows, which were ignored: paths relative to the folder. */
+  readonly unknown: readonly string[];
 }
 
 /** How many files are read at a time; hashing is what takes the time. */
@@ -110,7 +126,7 @@ export async function readRow(dir: string, utterance: Utterance): Promise<Manife
 function wanted(shelf: readonly Corpus[], option: IndexOptions["corpus"]): Corpus[] {
   if (option === undefined) return [...shelf];
   const ids = typeof option === "string" ? [option] : option;
-  return ids.map((id) => {
+  return [...new Set(ids)].map((id) => {
     const corpus = shelf.find((one) => one.id === id);
     if (corpus === undefined) {
       throw new UsageError(`There is no corpus "${id}"; serlab knows ${shelf.map((one) => one.id).join(", ")}.`);
@@ -138,16 +154,22 @@ function checkSpeakers(corpora: readonly Corpus[], speakers: readonly string[]):
 
 /** The part of a found corpus that belongs to some speakers, with what they should have. */
 function onlySpeakers(found: FoundCorpus, speakers: ReadonlySet<string>): FoundCorpus {
-  const mine = (path: string) => speakers.has(found.corpus.parse(path)?.speaker ?? "");
+  const mine = (key: string) => speakers.has(speakerOf(found.corpus, key) ?? "");
   const utterances = found.utterances.filter((one) => speakers.has(one.speaker));
-  const missing = found.missing.filter((key) => mine(`${key.slice(found.corpus.id.length + 1)}.wav`));
+  const missing = found.missing.filter(mine);
   const { expected } = found;
-  const narrowed = { ...found, utterances, copies: found.copies.filter((one) => speakers.has(one.speaker)), missing };
+  const narrowed = {
+    ...found,
+    utterances,
+    copies: found.copies.filter((one) => speakers.has(one.speaker)),
+    missing,
+    extra: found.extra.filter(mine),
+  };
   if (expected === undefined) return narrowed;
   const perSpeaker = Object.fromEntries(
     Object.entries(expected.perSpeaker).filter(([speaker]) => speakers.has(speaker)),
   );
-  const files = Object.values(perSpeaker).reduce<number>((sum, n) => sum + (typeof n === "number" ? n : n[0]), 0);
+  const files = Object.values(perSpeaker).reduce((sum, n) => sum + n, 0);
   return {
     ...narrowed,
     expected: { ...expected, files, perSpeaker },
@@ -155,7 +177,29 @@ function onlySpeakers(found: FoundCorpus, speakers: ReadonlySet<string>): FoundC
   };
 }
 
-function select(found: FoundCorpora, shelf: readonly Corpus[], options: IndexOptions): FoundCorpus[] {
+/** What is indexed: parts of corpora, and keys of the recordings that they and absent corpora lack. */
+interface Selection {
+  readonly parts: readonly FoundCorpus[];
+  readonly missing: readonly string[];
+}
+
+/** Refuses absent and incomplete corpora, and those with extra files, all in one sentence. */
+function refuse(dir: string, parts: readonly FoundCorpus[], absent: readonly Corpus[], none: string): void {
+  const lacking = parts.filter((part) => part.missingCount > 0);
+  const complaints = [
+    ...(absent.length > 0 ? [none] : []),
+    ...lacking.map((part) => `${part.corpus.id} is incomplete, ${describeMissing(part)}`),
+    ...parts.filter((part) => part.extra.length > 0).map((part) => `of ${part.corpus.id} ${describeExtra(part)}`),
+  ];
+  if (complaints.length === 0) return;
+  const toGet = [...new Set([...absent, ...lacking.map((part) => part.corpus)])];
+  throw new CorpusError(
+    `${dir}: ${complaints.join("; ")}; go on all the same with --allow-incomplete (in code allowIncomplete)` +
+      (toGet.length === 0 ? "." : `; ${whereToGet(toGet)}`),
+  );
+}
+
+function select(found: FoundCorpora, shelf: readonly Corpus[], options: IndexOptions): Selection {
   const { dir } = found;
   if (found.unreadable.length > 0) {
     const more = found.unreadable.length > 1 ? ` (and ${found.unreadable.length - 1} more folders)` : "";
@@ -165,43 +209,37 @@ function select(found: FoundCorpora, shelf: readonly Corpus[], options: IndexOpt
   }
   const corpora = wanted(shelf, options.corpus);
   if (found.unknown.length > 0 && options.unknown !== "ignore") {
-    const more = found.unknown.length > 1 ? ` (and ${found.unknown.length - 1} more)` : "";
     const rule = corpora.length === 1
       ? `${corpora[0]!.id} names its files ${corpora[0]!.filePattern}`
-      : `it is named like no corpus that serlab knows`;
-    throw new CorpusError(`${join(dir, found.unknown[0]!)}: unknown file name${more}; ${rule}.`);
+      : "no corpus that serlab knows names its files so";
+    const names = `unknown file name${found.unknown.length > 1 ? "s" : ""}, ${firstFive(found.unknown)}`;
+    throw new CorpusError(
+      `${dir}: ${names}; ${rule}; ignore such files with --allow-incomplete (in code unknown: "ignore").`,
+    );
   }
   const channel = options.channel ?? "speech";
-  let parts = found.corpora.filter((part) =>
-    corpora.includes(part.corpus) && (channel === "all" || part.channel === channel)
-  );
-  if (options.speakers !== undefined) {
-    checkSpeakers(corpora, options.speakers);
-    const speakers = new Set(options.speakers);
+  const asked = (part: { readonly channel: VocalChannel }) => channel === "all" || part.channel === channel;
+  let parts = found.corpora.filter((part) => corpora.includes(part.corpus) && asked(part));
+  const speakers = options.speakers && new Set(options.speakers);
+  if (speakers) {
+    checkSpeakers(corpora, [...speakers]);
     parts = parts.map((part) => onlySpeakers(part, speakers));
   }
   const absent = options.corpus === undefined
     ? parts.length === 0 ? corpora : []
     : corpora.filter((corpus) => !parts.some((part) => part.corpus === corpus));
-  if (absent.length > 0 && (!options.allowIncomplete || parts.length === 0)) {
-    const what = options.corpus === undefined ? "no corpus" : absent.map((corpus) => corpus.id).join(", ");
-    const kind = channel === "all" ? "" : ` ${channel}`;
-    throw new CorpusError(
-      options.corpus === undefined
-        ? `${dir}: no${kind} corpus lies there; ${whereToGet(absent)}`
-        : `${dir}: no${kind} file of ${what} lies there; ${whereToGet(absent)}`,
-    );
+  const kind = channel === "all" ? "" : ` ${channel}`;
+  const none = `no${kind} file of ${absent.map((corpus) => corpus.id).join(", ")} lies there`;
+  if (parts.length === 0) {
+    const what = options.corpus === undefined ? `no${kind} corpus lies there` : none;
+    throw new CorpusError(`${dir}: ${what}; ${whereToGet(absent)}`);
   }
-  if (!options.allowIncomplete) {
-    const lacking = parts.find((part) => part.missingCount > 0);
-    if (lacking !== undefined) {
-      throw new CorpusError(
-        `${dir}: ${lacking.corpus.id} is incomplete, ${describeMissing(lacking)}; ` +
-          `allow an incomplete corpus explicitly, or ${whereToGet([lacking.corpus])}`,
-      );
-    }
-  }
-  return parts;
+  if (!options.allowIncomplete) refuse(dir, parts, absent, none);
+  const lost = absent.flatMap((corpus) =>
+    corpus.expected.filter(asked).flatMap((part) => part.keys?.() ?? [])
+      .filter((key) => !speakers || speakers.has(speakerOf(corpus, key) ?? ""))
+  );
+  return { parts, missing: [...parts.flatMap((part) => part.missing), ...lost].sort(byCodeUnits) };
 }
 
 /**
@@ -215,7 +253,7 @@ export async function indexOnShelf(
   shelf: readonly Corpus[],
   dir: string,
   options: IndexOptions = {},
-): Promise<Manifest> {
+): Promise<IndexedCorpora> {
   let found: FoundCorpora;
   try {
     found = await findOnShelf(shelf, dir);
@@ -225,7 +263,7 @@ export async function indexOnShelf(
       cause: error,
     });
   }
-  const parts = select(found, shelf, options);
+  const { parts, missing } = select(found, shelf, options);
   const utterances = parts.flatMap((part) => part.utterances);
   const copies = parts.flatMap((part) => part.copies);
   const rows = await readRows(dir, [...utterances, ...copies], options.onProgress);
@@ -242,7 +280,8 @@ export async function indexOnShelf(
       );
     }
   }
-  return { rows: orderRows(originals), missing: parts.flatMap((part) => part.missing).sort(byCodeUnits) };
+  const extra = parts.flatMap((part) => part.extra).sort(byCodeUnits);
+  return { rows: orderRows(originals), missing, extra, unknown: found.unknown };
 }
 
 /** Reads many recordings; when some cannot be read, says which is the first and how many there are. */

@@ -8,7 +8,7 @@ import { CorpusError } from "../errors.ts";
 import { compareWithManifest, type ManifestDifference } from "./check.ts";
 import type { Corpus } from "./corpus.ts";
 import { findOnShelf, type FoundCorpora } from "./find.ts";
-import { indexOnShelf, type IndexOptions } from "./indexing.ts";
+import { type IndexedCorpora, indexOnShelf, type IndexOptions } from "./indexing.ts";
 import type { Manifest } from "./manifest.ts";
 import { cremaD } from "./crema-d.ts";
 import { emoDb } from "./emo-db.ts";
@@ -43,10 +43,10 @@ export async function findCorpora(dir: string): Promise<FoundCorpora> {
  * Indexes the corpora under a folder: every recording with what its name says, its SHA-256, rate, channels and length.
  *
  * @param dir The folder; corpora may lie at any depth under it, and each row's path is relative to it.
- * @returns rows ordered by corpus and key, whatever the layout of the folders.
+ * @returns rows ordered by corpus and key, whatever the layout of the folders; what is missing, extra and was ignored.
  * @throws {CorpusError} when the folder or the corpus is not there (it says how to get it), when recordings are missing
- * and `allowIncomplete` is not set, when an audio file has a name that no parser knows and `unknown` is not `ignore`,
- * when a file is not audio, and when two files of one name differ.
+ * or extra and `allowIncomplete` is not set, when an audio file has a name that no parser knows and `unknown` is not
+ * `ignore`, when a file is not audio, and when two files of one name differ.
  * @throws {UsageError} for a corpus or a speaker that is not known.
  *
  * @example The data of study 000
@@ -57,7 +57,7 @@ export async function findCorpora(dir: string): Promise<FoundCorpora> {
  * });
  * ```
  */
-export function indexCorpus(dir: string, options: IndexOptions = {}): Promise<Manifest> {
+export function indexCorpus(dir: string, options: IndexOptions = {}): Promise<IndexedCorpora> {
   return indexOnShelf(corpora, dir, options);
 }
 
@@ -75,7 +75,7 @@ export type { Corpus, DownloadSource, ExpectedPart, Licence, Oddity, Speaker } f
 export { describeMissing, type FoundCorpora, type FoundCorpus } from "./find.ts";
 export { type GenericOptions, indexFolder, indexTable } from "./generic.ts";
 export { type LabelMap, labelMaps, mapLabel } from "./labels.ts";
-export type { IndexOptions } from "./indexing.ts";
+export type { IndexedCorpora, IndexOptions } from "./indexing.ts";
 export { type Manifest, manifestHash, orderRows, readManifest, writeManifest } from "./manifest.ts";
 export { type SynthesisOptions, synthesize, type SyntheticCorpus } from "./synthetic.ts";
 export { speak, type UtteranceRequest } from "./voice.ts";

@@ -28,6 +28,8 @@ export interface RecipeLoad {
   readonly offsetSec?: number;
   /** Length in seconds; absent means to the end. */
   readonly durationSec?: number;
+  /** Whether audio no longer than the offset is heard whole, from its start; absent means that it is refused. */
+  readonly wholeIfShort?: boolean;
 }
 
 /** A named way from a waveform to numbers. */
@@ -172,13 +174,16 @@ function study002Values(wave: Waveform) {
 /**
  * Study 002 repaired: the same values of audio that was padded with zeros to 2.5 s, so that a value stands in the same
  * column whatever the duration.
+ *
+ * The offset is there to skip the silence before a corpus's recordings. Audio of 0.6 s or less would be gone with it, so
+ * it is heard whole, from its start; a new file may have any length. No recording of the corpora is that short.
  */
 export const study002Padded: Recipe = define({
   name: "study002-padded",
   version: 1,
   describe:
     "ZCR, RMS and 20 MFCC of 2.5 s from 0.6 s on, short audio padded with zeros, 2376 values (study 002, repaired)",
-  load: { sampleRateHz: 22050, offsetSec: 0.6, durationSec: 2.5 },
+  load: { ...study002.load, wholeIfShort: true },
   parameters: { ...study002.parameters, samples: STUDY002_SAMPLES },
   shape: [2376],
   extract(wave) {
@@ -375,7 +380,8 @@ export function recipe(name: string): Recipe {
 
 /**
  * Hash of a recipe's name, version, loading and parameters (FNV-1a, 64 bits, hexadecimal): equal hashes mean equal
- * numbers from equal audio, which is what a cache needs to know.
+ * numbers from equal audio, which is what a cache needs to know. `wholeIfShort` is left out: it changes no number, only
+ * which audio is refused.
  *
  * @example
  * ```ts
@@ -385,7 +391,8 @@ export function recipe(name: string): Recipe {
  */
 export function recipeHash(recipe: RecipeIdentity): string {
   const sorted = (record: object) => Object.entries(record).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
-  const text = JSON.stringify([recipe.name, recipe.version, sorted(recipe.load), sorted(recipe.parameters)]);
+  const { wholeIfShort: _, ...load } = recipe.load;
+  const text = JSON.stringify([recipe.name, recipe.version, sorted(load), sorted(recipe.parameters)]);
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(text)) {
     hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
@@ -397,7 +404,7 @@ export function recipeHash(recipe: RecipeIdentity): string {
  * Features of any waveform: cut to the recipe's offset and duration (librosa.load's rounding), brought to its rate,
  * extracted. This is the way for audio that does not come from a file, such as a microphone.
  *
- * @throws {AudioError} when the audio is unusable or ends before the recipe's offset.
+ * @throws {AudioError} when the audio is unusable, or ends before the recipe's offset and is not to be heard whole then.
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -406,9 +413,11 @@ export function recipeHash(recipe: RecipeIdentity): string {
  * ```
  */
 export function extractFrom(recipe: Recipe, wave: Waveform): NdArray {
-  const { sampleRateHz, offsetSec = 0, durationSec } = recipe.load;
-  const start = Math.trunc(offsetSec * wave.sampleRateHz);
-  if (start > 0 && start >= wave.samples.length) {
+  const { sampleRateHz, offsetSec = 0, durationSec, wholeIfShort = false } = recipe.load;
+  const offset = Math.trunc(offsetSec * wave.sampleRateHz), isShort = offset >= wave.samples.length;
+  const start = isShort ? 0 : offset;
+  // Audio without samples is refused as that, below.
+  if (isShort && !wholeIfShort && wave.samples.length > 0) {
     throw new AudioError(
       "audio",
       `lasts ${(wave.samples.length / wave.sampleRateHz).toFixed(3)} s, recipe ${recipe.name} starts at ${offsetSec} s`,

@@ -96,12 +96,41 @@ export interface LearningCurve {
 
 /** Options of {@linkcode learningCurveFigure}. */
 export interface LearningCurveFigureOptions extends LineFigureOptions {
+  /**
+   * Title of the vertical axis: what is drawn, for example `Loss`. Without a legend, so with a single curve, its name
+   * stands behind; absent, the name stands alone.
+   */
+  readonly yTitle?: string;
   /** Epoch (from 1) whose weights were kept. */
   readonly bestEpoch?: number;
 }
 
+/** How many epochs a run has: up to its last value that is a number. */
+function epochsOf(run: ArrayLike<number>): number {
+  let length = run.length;
+  while (length > 0 && !Number.isFinite(run[length - 1])) length--;
+  return length;
+}
+
+/** The last epoch that at least half of the runs have; of runs without any value nothing is known. */
+function drawnEpochs(runs: readonly ArrayLike<number>[]): number {
+  const lengths = runs.map(epochsOf).filter((length) => length > 0).sort((a, b) => b - a);
+  return lengths[Math.ceil(lengths.length / 2) - 1] ?? 0;
+}
+
+/** Title of the vertical axis; a single curve's name stands nowhere else. */
+function curveTitle(curves: readonly LearningCurve[], yTitle: string | undefined): string | undefined {
+  if (curves.length !== 1 || yTitle === "") return yTitle;
+  const { name } = curves[0]!;
+  if (yTitle === undefined) return name;
+  return yTitle.toLowerCase() === name.toLowerCase() ? yTitle : `${yTitle} (${name})`;
+}
+
 /**
  * Learning curves over epochs, from 1: the mean of several runs with a band of one standard deviation.
+ *
+ * A run that has stopped is in the mean of its own epochs only. Mean and band end where fewer than half of a curve's runs
+ * are left, because the last ones are no sample of all; the figure then says so. A single run is drawn whole.
  *
  * @example
  * ```ts
@@ -116,7 +145,7 @@ export function learningCurveFigure(
   options: LearningCurveFigureOptions = {},
 ): Figure {
   const series = curves.map((curve, k): LineSeries => {
-    const length = Math.max(0, ...curve.runs.map((run) => run.length));
+    const length = drawnEpochs(curve.runs);
     const mean: number[] = [], low: number[] = [], high: number[] = [];
     for (let epoch = 0; epoch < length; epoch++) {
       const values = curve.runs.map((run) => run[epoch]).filter((v): v is number =>
@@ -139,7 +168,10 @@ export function learningCurveFigure(
       ...(curve.runs.length > 1 ? { band: { low, high } } : {}),
     };
   });
-  const figure = lineFigure(series, { xTitle: "Epoch", ...options });
+  const yTitle = curveTitle(curves, options.yTitle);
+  const whole = lineFigure(series, { xTitle: "Epoch", ...options, ...(yTitle === undefined ? {} : { yTitle }) });
+  const isCut = curves.some(({ runs }) => runs.some((run) => epochsOf(run) > drawnEpochs(runs)));
+  const figure = isCut ? withCutNote(whole) : whole;
   if (options.bestEpoch === undefined) return figure;
   const best = options.bestEpoch;
   const shape: Shape = {
@@ -172,6 +204,27 @@ export function learningCurveFigure(
       shapes: [...(figure.layout.shapes ?? []), shape],
       annotations: [...(figure.layout.annotations ?? []), label],
     },
+  };
+}
+
+/** Says above the plot, at its right end, where the curves end. */
+function withCutNote({ data, layout }: Figure): Figure {
+  const note: Annotation = {
+    text: "ends when most have stopped",
+    x: 1,
+    y: 1,
+    xref: "x domain",
+    yref: "y domain",
+    xanchor: "right",
+    yanchor: "bottom",
+    yshift: 3,
+    showarrow: false,
+    font: { size: 11, color: MUTED },
+  };
+  const description = `${layout.meta?.description ?? ""} Drawn while at least half of the runs are left.`.trim();
+  return {
+    data,
+    layout: { ...layout, annotations: [...(layout.annotations ?? []), note], meta: { ...layout.meta, description } },
   };
 }
 

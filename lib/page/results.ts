@@ -59,7 +59,9 @@ const COLUMNS: readonly Column[] = [
     numeric: true,
     cell: (row) => {
       const value = row.sd === null ? percent(row.accuracy) : `${points(row.accuracy)} ± ${percent(row.sd)}`;
-      return row.failed ? el("span", {}, value, " (training failed)") : el("strong", {}, value);
+      const notes = [row.failed ? "training failed" : null, row.less === null ? null : `on ${row.less}`]
+        .filter((note) => note !== null).join(", ");
+      return el("span", {}, row.failed ? value : el("strong", {}, value), notes === "" ? "" : ` (${notes})`);
     },
   },
   { name: "0 to 100 %", key: (row) => row.accuracy, cell: strip },

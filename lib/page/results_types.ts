@@ -42,6 +42,8 @@ export interface ResultRow {
   readonly seeds: number;
   /** Whether the model gives nearly always one answer, so that its number says nothing of the protocol. */
   readonly failed: boolean;
+  /** In what the training was less than the study's (a share of the recordings, fewer epochs); null of a whole one. */
+  readonly less: string | null;
   /** What the search looks in, lower case. */
   readonly text: string;
 }

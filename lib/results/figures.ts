@@ -6,7 +6,7 @@
 
 import { confusionFigure, forestFigure, learningCurveFigure, renderSvg, smallMultiples } from "../figures/mod.ts";
 import type { HistoryEntry } from "./record.ts";
-import { type Cell, isMain, oneAnswer, type StudyText } from "./summary.ts";
+import { type Cell, type ClaimText, isMain, middleRun, oneAnswer, shortened, type StudyText } from "./summary.ts";
 
 /** The study with its cells. */
 export interface StudyCells {
@@ -28,9 +28,14 @@ function measuredOn(cell: Cell): string {
   return `${recordings} clips of ${speakers} ${speakers === 1 ? "speaker" : "speakers"}`;
 }
 
-/** The pooled confusion matrix of a cell's first seed as SVG. */
+/** Whether a study was published by somebody; otherwise it is work of this project that others rest on. */
+export function isPublished({ claims }: StudyText): boolean {
+  return claims.length > 0;
+}
+
+/** The pooled confusion matrix of a cell's seed of middle accuracy as SVG. */
 export function cellConfusionSvg(id: string, cell: Cell): string {
-  const { record } = cell.runs[0];
+  const { record } = middleRun(cell);
   const { labels, matrix } = record.metrics.confusion;
   return renderSvg(confusionFigure(labels, matrix, {
     title: `Study ${id}, ${cell.variant}, ${cell.protocol}`,
@@ -50,7 +55,7 @@ export function cellLearningSvg(id: string, cell: Cell): string | null {
       { name: "training", runs: curve(training) },
       { name: "validation", runs: curve(validation) },
     ].filter(({ runs }) => runs.length > 0);
-    return curves.length === 0 ? null : learningCurveFigure(curves, { title: name });
+    return curves.length === 0 ? null : learningCurveFigure(curves, { title: name, yTitle: name });
   };
   const panels = [panel("Loss", "loss", "valLoss"), panel("Accuracy", "accuracy", "valAccuracy")]
     .filter((each) => each !== null);
@@ -65,29 +70,41 @@ export function cellLearningSvg(id: string, cell: Cell): string | null {
   }));
 }
 
-/** Claims beside reproduced and clean accuracies with their intervals as SVG, failed trainings left out; null without cells. */
-export function forestSvg(studies: readonly StudyCells[]): string | null {
-  const rows = studies.flatMap(({ id, study, cells }) =>
-    cells
+/** The claim that the forest shows beside a variant's reproduction: its first; undefined where nothing is shown. */
+export function forestClaim(study: StudyText, cells: readonly Cell[], variant: string): ClaimText | undefined {
+  const isShown = cells.some((cell) =>
+    cell.variant === variant && cell.protocol === "as-published" && isMain(cell, study) && oneAnswer(cell) === null
+  );
+  return isShown ? study.claims.find((each) => each.variant === variant) : undefined;
+}
+
+/**
+ * Claims of published studies beside reproduced and clean accuracies with their intervals as SVG, failed trainings left
+ * out; null without cells.
+ */
+export function forestSvg(parts: readonly StudyCells[]): string | null {
+  const rows = parts.flatMap(({ id, study, cells }) =>
+    study === undefined || !isPublished(study) ? [] : cells
       .filter((cell) => isMain(cell, study) && oneAnswer(cell) === null)
       .map((cell) => {
-        const claim = study?.claims.find((each) => each.variant === cell.variant);
+        const claim = cell.protocol === "as-published" ? forestClaim(study, cells, cell.variant) : undefined;
         const [low, high] = cell.intervals.interval.accuracy;
         const value = cell.accuracy.mean;
         return {
-          label: `${id} ${cell.variant}`,
+          label: `${id} ${cell.variant}${shortened(cell, study) === null ? "" : " *"}`,
           group: cell.protocol === "clean" ? "clean" : "as published",
           value,
           // A mean of unevenly tested speakers may lie outside the pooled score: the bar still holds both.
           interval: [Math.min(low, value), Math.max(high, value)] as const,
-          ...(claim !== undefined && cell.protocol === "as-published" ? { published: claim.accuracy } : {}),
+          ...(claim === undefined ? {} : { published: claim.accuracy }),
         };
       })
   );
   if (rows.length === 0) return null;
+  const marked = rows.some(({ label }) => label.endsWith(" *"));
   return renderSvg(forestFigure(rows, {
     title: "Published accuracy, reproduced, and without leaks",
-    subtitle: "mean over seeds with 95 % interval",
+    subtitle: `mean over seeds with 95 % interval${marked ? "; * on fewer recordings or epochs than the study" : ""}`,
     xTitle: "Accuracy",
     range: [0, 1],
   }));

@@ -415,6 +415,22 @@ export function writeRunRecord(resultsDir: string, run: RunInput, predictions: P
   return record;
 }
 
+/**
+ * Adds what listeners made of the tested clips to a record that was written where their votes did not lie; all else of
+ * it stays as it is.
+ *
+ * @returns The record as it was written.
+ * @throws {WriteError} when it cannot be written.
+ */
+export function addListeners(resultsDir: string, record: RunRecord, listeners: ListenerScore): RunRecord {
+  const path = recordPath(resultsDir, record);
+  const { predictions, folds, ...rest } = record;
+  const text = prettyJson({ ...rest, listeners, predictions, folds });
+  const written = parseRunRecord(text, path);
+  writeFileAtomic(path, `${text}\n`);
+  return written;
+}
+
 // ---------------------------------------------------------------------------------------------- reading
 
 /** One rule of the record's shape. */

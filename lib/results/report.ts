@@ -8,14 +8,16 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../io.ts";
+import { minimumDetectableDifference } from "../training/statistics.ts";
 import { classificationReport, formatFixed, mostConfused } from "../training/metrics.ts";
-import { wilsonInterval } from "../training/statistics.ts";
 import {
   cellConfusionSvg,
   cellFigureName,
   cellFigureText,
   cellLearningSvg,
+  forestClaim,
   forestSvg,
+  isPublished,
   type StudyCells,
 } from "./figures.ts";
 import { findRunRecords, verifyRunRecord } from "./record.ts";
@@ -33,14 +35,18 @@ import {
 import {
   type Cell,
   type CheckedRecord,
+  claimInterval,
+  type ClaimText,
   compareCells,
   isMain,
+  middleRun,
   oneAnswer,
   protocolOf,
+  shortened,
   studyCells,
   type StudyText,
 } from "./summary.ts";
-import { kindText, percent, plural, range, spread, table } from "./text.ts";
+import { intervalText, kindText, percent, plural, range, signedPoints, spread, table } from "./text.ts";
 
 export type { ClaimText, StudyText } from "./summary.ts";
 
@@ -85,26 +91,31 @@ function failure(cell: Cell, study: StudyText | undefined): string[] {
   ];
 }
 
+/** Why a cell has no run, as far as its variant tells. */
+function notRun(study: StudyText, variant: string): string {
+  const pretrained = study.variants?.[variant]?.pretrained;
+  return pretrained?.kind === "keras-h5" ? `not run: needs ${pretrained.describe}` : "not run";
+}
+
 /** All studies in one table: claimed, reproduced, left. */
 function glance(parts: readonly StudyCells[]): string[] {
   const rows = parts.flatMap((part): string[][] => {
     const { id, study, cells: all } = part;
-    if (study === undefined) return [];
+    if (study === undefined || !isPublished(study)) return [];
     const cells = all.filter((cell) => isMain(cell, study));
     const variants = new Set([...study.claims.map(({ variant }) => variant), ...cells.map(({ variant }) => variant)]);
     const value = (variant: string, protocol: string): string => {
       const cell = cells.find((each) => each.variant === variant && each.protocol === protocol);
-      if (cell === undefined) return "not run";
-      const failed = oneAnswer(cell) === null ? "" : ", **training failed**";
-      return `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})${failed}`;
+      if (cell === undefined) return notRun(study, variant);
+      const less = shortened(cell, study);
+      return `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})` +
+        `${less === null ? "" : `, **on ${less}**`}${oneAnswer(cell) === null ? "" : ", **training failed**"}`;
     };
     return [...variants].map((variant) => [
       `[${id}](${anchor(headingOf(part))})`,
       variant,
-      study.claims.filter((claim) => claim.variant === variant).map(({ accuracy }) => percent(accuracy, 2)).join(
-        ", ",
-      ) ||
-      "–",
+      study.claims.filter((claim) => claim.variant === variant)
+        .map(({ accuracy, of }) => `${percent(accuracy, 2)}${of === undefined ? "" : ` (${of})`}`).join(", ") || "–",
       value(variant, "as-published"),
       value(variant, "clean"),
     ]);
@@ -114,32 +125,122 @@ function glance(parts: readonly StudyCells[]): string[] {
   return ["## At a glance", "", ...table(columns, rows, 0), ""];
 }
 
+/** How a published number and a measured one lie to each other. */
+function overlapOf(claim: ClaimText, cell: Cell): boolean {
+  const claimed = claimInterval(claim);
+  const [low, high] = cell.intervals.interval.accuracy;
+  return claimed[0] <= high && low <= claimed[1];
+}
+
+/** What a claim's own protocol gave, and what is left of it. */
+function verdicts(study: StudyText, claim: ClaimText, find: (variant: string, protocol: string) => Cell | undefined) {
+  const { variant } = claim;
+  const isOne = study.claims.filter((each) => each.variant === variant).length === 1;
+  const title = isOne ? "Claim" : `Claim of ${percent(claim.accuracy, 2)}`;
+  const lines: string[] = [];
+  const reproduced = find(variant, "as-published");
+  if (reproduced !== undefined && oneAnswer(reproduced) === null) {
+    const less = shortened(reproduced, study);
+    const reaching = reproduced.runs.filter(({ record }) => record.metrics.accuracy >= claim.accuracy - 1e-9).length;
+    lines.push(
+      `- **${title} and reproduction of *${variant}*:** ` +
+        (less === null
+          ? `${reaching} of ${plural(reproduced.runs.length, "seed")} ` +
+            `${reproduced.runs.length === 1 ? "reaches" : "reach"} the claim; ` +
+            (overlapOf(claim, reproduced)
+              ? "the two intervals overlap, so the numbers cannot be told apart."
+              : reaching > 0 || reproduced.accuracy.mean > claim.accuracy
+              ? "the two intervals do not overlap: the reproduction lies above the claim."
+              : "the two intervals do not overlap: the claim was not reproduced.")
+          : `trained on ${less}, which is not the study's training: ` +
+            `${percent(reproduced.accuracy.mean)} neither reproduces the claim nor refutes it.`),
+    );
+  }
+  const clean = find(variant, "clean");
+  if (clean !== undefined && oneAnswer(clean) === null) {
+    const less = shortened(clean, study);
+    const points = formatFixed(100 * Math.abs(clean.accuracy.mean - claim.accuracy), 1);
+    const side = clean.accuracy.mean < claim.accuracy ? "below" : "above";
+    const counted = claim.recordings ?? claim.n;
+    lines.push(
+      `- **${title} and what is left of *${variant}*:** the clean mean lies ${points} points ${side} the claim; ` +
+        (less === null
+          ? overlapOf(claim, clean)
+            ? `the two intervals overlap, so with ${counted} clips in the claim they cannot be told apart.`
+            : "the two intervals do not overlap."
+          : `but it was trained on ${less}.`),
+    );
+  }
+  return lines;
+}
+
+/** What the leaks were worth: the same variant, trained alike, as published and without them. */
+function worth(study: StudyText, cells: readonly Cell[]): string[] {
+  return cells.filter(({ protocol }) => protocol === "as-published").flatMap((leaky) => {
+    const clean = cells.find(({ variant, protocol }) => protocol === "clean" && variant === leaky.variant);
+    if (clean === undefined || oneAnswer(clean) !== null || oneAnswer(leaky) !== null) return [];
+    const less = shortened(clean, study);
+    if (less !== shortened(leaky, study)) return [];
+    const [a, b] = [leaky.intervals.interval.accuracy, clean.intervals.interval.accuracy];
+    const overlap = a[0] <= b[1] && b[0] <= a[1];
+    return [
+      `- **What the leaks are worth for *${leaky.variant}*:** ${percent(leaky.accuracy.mean)} as published, ` +
+      `${percent(clean.accuracy.mean)} without them${less === null ? "" : ` (on ${less})`}: ` +
+      `${signedPoints(clean.accuracy.mean - leaky.accuracy.mean)} points; ` +
+      (overlap ? "the intervals overlap, so they cannot be told apart." : "the intervals do not overlap."),
+    ];
+  });
+}
+
+/** What the picture of all studies leaves out, and why. */
+function besideForest(parts: readonly StudyCells[]): string[] {
+  const published = parts.filter(({ study }) => study !== undefined && isPublished(study));
+  const failed = published.flatMap(({ id, study, cells }) =>
+    cells.filter((cell) => isMain(cell, study) && oneAnswer(cell) !== null)
+      .map(({ variant, protocol }) => `${id} *${variant}*, \`${protocol}\``)
+  );
+  const claims = published.flatMap(({ id, study, cells }) =>
+    study!.claims.filter((claim) => forestClaim(study!, cells, claim.variant) !== claim)
+      .map(({ variant, accuracy }) => `${id} *${variant}* ${percent(accuracy, 2)}`)
+  );
+  return [
+    ...(failed.length > 0 ? [`Not in the figure, because their training failed: ${failed.join("; ")}.`, ""] : []),
+    ...(claims.length > 0
+      ? [`Claims that are not in the figure, as further ones of a variant or without a run: ${claims.join("; ")}.`, ""]
+      : []),
+  ];
+}
+
 /** The card of a study: claim, reproduction, what is left, and why they differ. */
 function card({ study, cells: all }: StudyCells): string[] {
   if (study === undefined) return [];
   const cells = all.filter((cell) => isMain(cell, study));
+  if (!isPublished(study)) return unpublished(study, cells);
   const variants = [...new Set([...study.claims.map((claim) => claim.variant), ...cells.map((cell) => cell.variant)])];
   const find = (variant: string, protocol: string) =>
     cells.find((cell) => cell.variant === variant && cell.protocol === protocol);
   const rows: string[][] = [];
   for (const variant of variants) {
     for (const claim of study.claims.filter((each) => each.variant === variant)) {
+      const { accuracy, n, recordings, of } = claim;
       rows.push([
         variant,
-        "**claimed**",
-        percent(claim.accuracy, 2),
-        `${range(wilsonInterval(claim.accuracy * claim.n, claim.n))} (Wilson)`,
-        plural(claim.n, "clip"),
+        of === undefined ? "**claimed**" : `**claimed** (${of})`,
+        percent(accuracy, 2),
+        `${range(claimInterval(claim))} (Wilson${recordings === undefined ? "" : ", each recording once"})`,
+        recordings === undefined ? plural(n, "clip") : `${plural(n, "row")} of ${plural(recordings, "clip")}`,
       ]);
     }
     for (const [protocol, name] of [["as-published", "reproduced as published"], ["clean", "**left without leaks**"]]) {
       const cell = find(variant, protocol!);
+      const less = cell === undefined ? null : shortened(cell, study);
+      const { interval, kind, speakers } = cell?.intervals ?? {};
       rows.push(
-        cell === undefined ? [variant, name!, "not run", "", ""] : [
+        cell === undefined ? [variant, name!, notRun(study, variant), "", ""] : [
           variant,
-          name!,
+          less === null ? name! : `${name}, on ${less}`,
           `${spread(cell.accuracy)} (${seedsText(cell)})`,
-          `${range(cell.intervals.interval.accuracy)} (${kindText(cell.intervals.kind, cell.intervals.speakers)})`,
+          `${intervalText(interval!.accuracy, kind!, speakers!)} (${kindText(kind!, speakers!)})`,
           measured(cell),
         ],
       );
@@ -150,54 +251,38 @@ function card({ study, cells: all }: StudyCells): string[] {
     "",
     ...table(["variant", "what", "accuracy", "95 % interval", "measured on"], rows, 0),
     "",
+    ...protocolLines(study, ["as-published", "clean"]),
+    `- **The study's own mistake:** ${study.flaw}`,
+    `- **Why they differ:** ${study.why}`,
+    ...worth(study, cells),
   ];
-  for (const protocol of ["as-published", "clean"]) {
-    const describe = protocolOf(study, protocol)?.describe;
-    if (describe !== undefined) lines.push(`- **Protocol \`${protocol}\`:** ${describe}.`);
+  for (const { variant, accuracy, source, note } of study.claims) {
+    const of = `${percent(accuracy, 2)} of *${variant}*`;
+    lines.push(`- **The claim of ${of}:** ${source}${note === undefined ? "" : `; in truth ${note}`}.`);
   }
-  lines.push(`- **The study's own mistake:** ${study.flaw}`, `- **Why they differ:** ${study.why}`);
-  for (const claim of study.claims) {
-    lines.push(
-      `- **Claimed for *${claim.variant}*:** ${claim.source}${
-        claim.note === undefined ? "" : `; in truth ${claim.note}`
-      }.`,
-    );
-  }
-  for (const claim of study.claims) {
-    const isOne = study.claims.filter((each) => each.variant === claim.variant).length === 1;
-    const title = isOne ? "Claim" : `Claim of ${percent(claim.accuracy, 2)}`;
-    const reproduced = find(claim.variant, "as-published");
-    if (reproduced !== undefined && oneAnswer(reproduced) === null) {
-      const reaching = reproduced.runs.filter(({ record }) => record.metrics.accuracy >= claim.accuracy - 1e-9).length;
-      const claimed = wilsonInterval(claim.accuracy * claim.n, claim.n);
-      const [low, high] = reproduced.intervals.interval.accuracy;
-      const overlap = claimed[0] <= high && low <= claimed[1];
-      lines.push(
-        `- **${title} and reproduction of *${claim.variant}*:** ${reaching} of ${
-          plural(reproduced.runs.length, "seed")
-        } ${reaching === 1 ? "reaches" : "reach"} the claim; ` +
-          (overlap
-            ? "the two intervals overlap, so the numbers cannot be told apart."
-            : "the two intervals do not overlap: the claim was not reproduced."),
-      );
-    }
-    const clean = find(claim.variant, "clean");
-    if (clean !== undefined && oneAnswer(clean) === null) {
-      const claimed = wilsonInterval(claim.accuracy * claim.n, claim.n);
-      const [low, high] = clean.intervals.interval.accuracy;
-      const overlap = claimed[0] <= high && low <= claimed[1];
-      const points = formatFixed(100 * Math.abs(clean.accuracy.mean - claim.accuracy), 1);
-      const side = clean.accuracy.mean < claim.accuracy ? "below" : "above";
-      lines.push(
-        `- **${title} and what is left of *${claim.variant}*:** the clean mean lies ${points} points ${side} the claim; ` +
-          (overlap
-            ? `the two intervals overlap, so with ${claim.n} clips in the claim they cannot be told apart.`
-            : "the two intervals do not overlap."),
-      );
-    }
-  }
+  for (const claim of study.claims) lines.push(...verdicts(study, claim, find));
   lines.push(...cells.flatMap((cell) => failure(cell, study)));
   return lines;
+}
+
+function protocolLines(study: StudyText, protocols: readonly string[]): string[] {
+  return protocols.flatMap((protocol) => {
+    const describe = protocolOf(study, protocol)?.describe;
+    return describe === undefined ? [] : [`- **Protocol \`${protocol}\`:** ${describe}.`];
+  });
+}
+
+function unpublished(study: StudyText, cells: readonly Cell[]): string[] {
+  const variants = new Set(cells.map(({ variant }) => variant));
+  return [
+    `Nobody's claim: ${study.why}`,
+    "",
+    ...[...variants].flatMap((variant) => {
+      const describe = study.variants?.[variant]?.describe;
+      return describe === undefined ? [] : [`- ***${variant}*:** ${describe}.`];
+    }),
+    ...protocolLines(study, [...new Set(cells.map(({ protocol }) => protocol))]),
+  ];
 }
 
 /** Verdicts on pairs of variants under the same protocol. */
@@ -217,12 +302,14 @@ function comparisons(cells: readonly Cell[]): string[] {
   return lines;
 }
 
-/** All cells of a study in one table. */
-function overview(cells: readonly Cell[]): string[] {
+/** Scores and costs of cells, a line each. */
+function cellTables(cells: readonly Cell[]): string[] {
   const mean = (cell: Cell, of: (each: CheckedRecord) => number): number =>
     cell.runs.reduce((sum, each) => sum + of(each), 0) / cell.runs.length;
+  const interval = ({ intervals: { interval, kind, speakers } }: Cell, of: "accuracy" | "uar"): string =>
+    intervalText(interval[of], kind, speakers);
   return table(
-    ["variant", "protocol", "seeds", "clips", "speakers", "accuracy", "95 %", "UAR", "95 %", "macro F1"],
+    ["variant", "protocol", "seeds", "clips", "speakers", "accuracy", "95 %", "UAR", "95 %", "macro F1", "log loss"],
     cells.map((cell) => [
       cell.variant,
       `\`${cell.protocol}\``,
@@ -230,12 +317,13 @@ function overview(cells: readonly Cell[]): string[] {
       cell.rows === cell.intervals.recordings ? String(cell.rows) : `${cell.rows} rows of ${cell.intervals.recordings}`,
       String(cell.intervals.speakers),
       spread(cell.accuracy),
-      range(cell.intervals.interval.accuracy),
+      interval(cell, "accuracy"),
       spread(cell.uar),
-      range(cell.intervals.interval.uar),
+      interval(cell, "uar"),
       spread(cell.macroF1),
+      formatFixed(mean(cell, ({ record }) => record.metrics.logLoss), 3),
     ]),
-    8,
+    9,
   ).concat(
     "",
     table(
@@ -253,8 +341,49 @@ function overview(cells: readonly Cell[]): string[] {
   );
 }
 
+/** What the test sets of unseen speakers can show at best, a line a size. */
+function detectable(cells: readonly Cell[]): string[] {
+  const sizes = new Map<string, string[]>();
+  for (const { bySpeaker, protocol, intervals: { recordings, speakers } } of cells) {
+    if (!bySpeaker) continue;
+    const least = minimumDetectableDifference({ clips: recordings, speakers });
+    const line = `${plural(recordings, "clip")} of ${plural(speakers, "speaker")}: ` +
+      (least === null
+        ? "no difference can be shown, there are too few speakers"
+        : `true differences under ${formatFixed(100 * least, 1)} points would mostly go unseen`);
+    sizes.set(line, [...new Set([...sizes.get(line) ?? [], `\`${protocol}\``])]);
+  }
+  if (sizes.size === 0) return [];
+  return [
+    "What a paired test over speakers can show at best (five per cent level, power 0.8; two models of which one alone is",
+    "right on three clips of ten, and no speaker differs from the others):",
+    "",
+    ...[...sizes].map(([line, protocols]) => `- ${protocols.join(", ")}: ${line}.`),
+    "",
+  ];
+}
+
+/** All cells of a study: those of an ablation, which are many, folded away. */
+function overview(cells: readonly Cell[], study: StudyText | undefined): string[] {
+  const isAblation = ({ variant }: Cell): boolean => study?.variants?.[variant]?.group === "ablation";
+  const own = cells.filter((cell) => !isAblation(cell)), ablation = cells.filter(isAblation);
+  return [
+    ...(own.length > 0 ? [...cellTables(own), ""] : []),
+    ...(ablation.length > 0
+      ? [
+        "<details><summary>The same of the ablation's variants</summary>",
+        "",
+        ...cellTables(ablation),
+        "",
+        "</details>",
+        "",
+      ]
+      : []),
+  ];
+}
+
 function matrixText(cell: Cell): string[] {
-  const { labels, matrix } = cell.runs[0].record.metrics.confusion;
+  const { labels, matrix } = middleRun(cell).record.metrics.confusion;
   const width = Math.max(
     4,
     ...labels.map((label) => label.length),
@@ -269,23 +398,28 @@ function matrixText(cell: Cell): string[] {
 
 /** The classes of one cell: report, mistakes, matrix, pictures. */
 function classes(id: string, cell: Cell, hasLearning: boolean): string[] {
-  const { record } = cell.runs[0];
+  const { record } = middleRun(cell);
   const { metrics } = record;
+  const seed = cell.runs.length === 1 ? `Seed ${record.seed}` : `Seed ${record.seed}, that of middle accuracy`;
   const most = Math.max(...metrics.classes.map((each) => each.support));
   const present = metrics.classes.filter((each) => each.support > 0).length;
   const absent = metrics.confusion.labels.filter((_, i) => metrics.confusion.matrix[i]!.every((count) => count === 0));
   const picture = (what: "confusion" | "learning"): string =>
     `![${cellFigureText(id, cell, what)}](figures/${cellFigureName(id, cell, what)})`;
-  const pairs = mostConfused(metrics.confusion, { top: 3 });
+  const pairs = mostConfused(metrics.confusion, { top: 3 }).filter(({ count }) => count > 1);
   return [
     `#### ${cell.variant}, \`${cell.protocol}\``,
     "",
-    `Seed ${record.seed}, all folds pooled: ${metrics.n} rows. Always the most frequent class would give ` +
+    `${seed}${record.folds.length === 1 ? "" : ", all folds pooled"}: ${
+      plural(metrics.n, "row")
+    }. Always the most frequent class would give ` +
     `${percent(most / metrics.n)} accuracy and ${percent(1 / present)} UAR.` +
     (absent.length === 0 ? "" : ` No test row is ${absent.join(" or ")}.`),
     "",
-    pairs.length === 0
+    metrics.accuracy === 1
       ? "No mistakes."
+      : pairs.length === 0
+      ? "No label was taken for the same other one more than once."
       : `Most confused: ${
         pairs.map((pair) =>
           `${pair.truth} taken for ${pair.prediction} (${pair.count}, ${percent(pair.share, 0)} of its rows)`
@@ -309,16 +443,33 @@ function classes(id: string, cell: Cell, hasLearning: boolean): string[] {
   ];
 }
 
-function provenance(cells: readonly Cell[]): string[] {
+/** What of its corpora a cell lacked or had besides, as its first record says; null where they were whole. */
+function incomplete({ runs: [{ record: { config } }] }: Cell): string | null {
+  const parts = (["missing", "extra", "unknown"] as const).flatMap((what) => {
+    const names = config[what];
+    return Array.isArray(names) && names.length > 0 ? [`${plural(names.length, "recording")} ${what}`] : [];
+  });
+  return parts.length === 0 ? null : parts.join(", ");
+}
+
+function provenance(cells: readonly Cell[], study: StudyText | undefined): string[] {
   const environment = ({ record }: CheckedRecord): string => {
     const { deno, tensorflow, backend, cpu, cores } = record.environment;
     return `Deno ${deno}, ${tensorflow} (${backend}), ${cpu}, ${plural(cores, "core")}`;
   };
-  const fractions = new Set(cells.flatMap((cell) => cell.runs.map(({ record }) => record.fraction)));
+  const less = new Map<string, string[]>();
+  for (const cell of cells) {
+    const text = shortened(cell, study);
+    if (text !== null) less.set(text, [...less.get(text) ?? [], `${cell.variant}, \`${cell.protocol}\``]);
+  }
   return [
-    ...[...fractions].filter((fraction) => fraction !== 1).sort().map((fraction) =>
-      `- **On ${percent(fraction)} of the recordings only.**`
+    ...[...less].map(([text, which]) =>
+      `- **On ${text}:** ${which.length === cells.length ? "all of it" : which.join("; ")}.`
     ),
+    ...cells.flatMap((cell) => {
+      const text = incomplete(cell);
+      return text === null ? [] : [`- **${cell.variant}, \`${cell.protocol}\`: the corpora were not whole, ${text}.**`];
+    }),
     ...cells.filter((cell) => cell.mixed.length > 0).map((cell) =>
       `- **${cell.variant}, \`${cell.protocol}\`: these seeds do not belong together, they differ in ${
         cell.mixed.join(", ")
@@ -365,6 +516,10 @@ export function renderReport(
     "- **Intervals** (95 %): Wilson for clips split at random, rows made from one recording counting once; where the",
     "  test's speakers are unseen, by speaker: from 10 speakers on a bootstrap over speakers, from 4 on a t interval over",
     "  speaker scores, below only the range.",
+    "- **Log loss** is the mean cross-entropy of the test rows; the penalties on weights that Keras adds to its loss are",
+    "  not in it.",
+    "- **Seconds** of features are those of reading them where they had been kept; **memory** is the highest that the",
+    "  process had reached, whatever else it had run before.",
     "- **Two models** with unseen speakers are compared by a sign-flip test over speakers; under 6 it cannot be tested.",
     "",
   ];
@@ -374,23 +529,19 @@ export function renderReport(
   if (forest !== null) {
     files.set("figures/forest.svg", forest);
     lines.push("![Published accuracies beside reproduced and clean ones](figures/forest.svg)", "");
-    const failed = parts.flatMap(({ id, study, cells }) =>
-      cells.filter((cell) => isMain(cell, study) && oneAnswer(cell) !== null)
-        .map(({ variant, protocol }) => `${id} *${variant}*, \`${protocol}\``)
-    );
-    if (failed.length > 0) lines.push(`Not in the figure, because their training failed: ${failed.join("; ")}.`, "");
+    lines.push(...besideForest(parts));
   }
   lines.push(...searchSummary(sweeps));
   for (const part of parts) {
     const { id, study, cells } = part;
     const main = cells.filter((cell) => isMain(cell, study));
     const pairs = comparisons(main);
-    const ladder = ladderSvg(id, cells);
+    const ladder = ladderSvg(id, cells, study);
     const ladderFile = ladder === null ? null : `figures/${id}-ladder.svg`;
     if (ladderFile !== null) files.set(ladderFile, ladder!);
     lines.push(`## ${headingOf(part)}`, "", ...card(part));
     lines.push(...(study === undefined ? [] : [""]));
-    if (cells.length > 0) lines.push("### Variants and protocols", "", ...overview(cells), "");
+    if (cells.length > 0) lines.push("### Variants and protocols", "", ...overview(cells, study), ...detectable(cells));
     if (pairs.length > 0) lines.push("Variants side by side, scores averaged over seeds:", "", ...pairs, "");
     lines.push(
       ...ladderSection(study, cells, ladderFile),
@@ -399,7 +550,7 @@ export function renderReport(
       ...listenersSection(cells),
       ...sweepSection(sweeps.filter(({ study }) => study === id)),
     );
-    if (cells.length > 0) lines.push("Made with:", "", ...provenance(cells), "");
+    if (cells.length > 0) lines.push("Made with:", "", ...provenance(cells, study), "");
     lines.push(...(main.length > 0 ? ["### Classes", ""] : []));
     for (const cell of main) {
       files.set(`figures/${cellFigureName(id, cell, "confusion")}`, cellConfusionSvg(id, cell));

@@ -17,13 +17,17 @@ import {
 } from "../training/statistics.ts";
 import { scores } from "../training/metrics.ts";
 import { confusionMatrix } from "../training/metrics.ts";
-import { type Cell, protocolOf, RUNG_ORDER, type StudyText } from "./summary.ts";
-import { kindText, percent, plural, range, spread, table } from "./text.ts";
+import { type Cell, protocolOf, RUNG_ORDER, shortened, type StudyText } from "./summary.ts";
+import { intervalText, kindText, percent, plural, range, signedPoints, spread, table } from "./text.ts";
+
+/** What every rung's sentence ends with: said once below the table. */
+const COMMON_TO_RUNGS = /; equally many training rows of a class on every rung$/;
 
 /** The ladder's picture of a study; null where fewer than two of its cells are there. */
-export function ladderSvg(id: string, cells: readonly Cell[]): string | null {
+export function ladderSvg(id: string, cells: readonly Cell[], study?: StudyText): string | null {
   const rungs = ladderCells(cells);
   if (rungs.length < 2) return null;
+  const less = new Set(rungs.flatMap((cell) => shortened(cell, study) ?? []));
   const rows = RUNG_ORDER.flatMap((rung) =>
     rungs.filter((cell) => cell.protocol === rung).map((cell) => {
       const [low, high] = cell.intervals.interval.accuracy, value = cell.accuracy.mean;
@@ -37,10 +41,19 @@ export function ladderSvg(id: string, cells: readonly Cell[]): string | null {
   );
   return renderSvg(forestFigure(rows, {
     title: `Study ${id}: one cause of optimism less a rung`,
-    subtitle: "equally many training rows of a class on every rung; mean over seeds with 95 % interval",
+    subtitle:
+      `${less.size === 0 ? "" : `${[...less].join("; ")}; `}equally many training rows of a class on every rung; ` +
+      "mean over seeds with 95 % interval",
     xTitle: "Accuracy",
     range: [0, 1],
   }));
+}
+
+/** Training rows of a fold on the average of a run; from the least to the most where seeds differ. */
+function trainingRows({ runs }: Cell): string {
+  const each = runs.map(({ record }) => Math.round(record.counts.train / record.folds.length));
+  const [least, most] = [Math.min(...each), Math.max(...each)];
+  return least === most ? String(least) : `${least} to ${most}`;
 }
 
 function ladderCells(cells: readonly Cell[]): Cell[] {
@@ -92,7 +105,7 @@ export function ladderSection(study: StudyText | undefined, cells: readonly Cell
           `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})`,
           spread(cell.uar),
           String(cell.intervals.recordings),
-          formatFixed(cell.runs[0].record.counts.train / cell.runs[0].record.folds.length, 0),
+          trainingRows(cell),
         ],
       );
     }
@@ -102,8 +115,11 @@ export function ladderSection(study: StudyText | undefined, cells: readonly Cell
     "",
     ...RUNG_ORDER.flatMap((rung) => {
       const describe = protocolOf(study, rung)?.describe;
-      return describe === undefined ? [] : [`- \`${rung}\`: ${describe}.`];
+      return describe === undefined ? [] : [`- \`${rung}\`: ${describe.replace(COMMON_TO_RUNGS, "")}.`];
     }),
+    "",
+    "Every rung trains on equally many rows of a class, as many as the poorest rung has, so that its rungs differ in one",
+    "cause alone. `as-published` and `clean` train on all the rows they have: a rung's value and theirs are not one ladder.",
     "",
   );
   const common = protocolOf(study, "cross-corpus")?.commonLabels;
@@ -161,7 +177,9 @@ export function corporaSection(cells: readonly Cell[]): string[] {
             String(intervals.recordings),
             String(intervals.speakers),
             spread(own.accuracy),
-            `${range(intervals.interval.accuracy)} (${kindText(intervals.kind, intervals.speakers)})`,
+            `${intervalText(intervals.interval.accuracy, intervals.kind, intervals.speakers)} (${
+              kindText(intervals.kind, intervals.speakers)
+            })`,
             spread(own.uar),
           ]];
         })
@@ -174,7 +192,7 @@ export function corporaSection(cells: readonly Cell[]): string[] {
 
 /** Listeners beside models on the same clips. */
 export function listenersSection(cells: readonly Cell[]): string[] {
-  const heard = cells.filter((cell) => cell.runs[0].record.listeners !== undefined);
+  const heard = cells.filter(({ runs }) => runs.some(({ record }) => record.listeners !== undefined));
   if (heard.length === 0) return [];
   return [
     "### Listeners",
@@ -185,8 +203,9 @@ export function listenersSection(cells: readonly Cell[]): string[] {
     ...table(
       ["variant", "protocol", "corpus", "clips", "votes", "one listener", "most listeners", "model"],
       heard.map((cell) => {
-        const { corpus, clips, votes, accuracy, majority } = cell.runs[0].record.listeners!;
-        const model = meanSd(cell.runs.flatMap(({ record }) => record.listeners ? [record.listeners.model] : []));
+        const scored = cell.runs.flatMap(({ record }) => record.listeners ?? []);
+        const { corpus, clips, votes, accuracy, majority } = scored[0]!;
+        const model = meanSd(scored.map((each) => each.model));
         return [
           cell.variant,
           `\`${cell.protocol}\``,
@@ -238,14 +257,12 @@ export function ablationSection(study: StudyText | undefined, cells: readonly Ce
           const all = [...bySeed.values()].flat();
           if (all.length === 0) continue;
           const means = meanSd([...bySeed.values()].map((each) => meanSd(each).mean));
-          const points = (value: number): string =>
-            `${value > 0 ? "+" : ""}${formatFixed(100 * value, 1)}`.replace("-", "−");
           rows.push([
             `\`${protocol}\``,
             `${second} instead of ${first}`,
-            points(means.mean),
+            signedPoints(means.mean),
             means.sd === null ? "" : formatFixed(100 * means.sd, 1),
-            `${points(Math.min(...all))} to ${points(Math.max(...all))}`,
+            `${signedPoints(Math.min(...all))} to ${signedPoints(Math.max(...all))}`,
             String(all.length),
             `${here[0]!.intervals.recordings} clips of ${here[0]!.intervals.speakers} speakers`,
           ]);
@@ -360,12 +377,6 @@ export function sweepFigureName(name: string, what: string): string {
   return `sweep-${name}-${what}.svg`;
 }
 
-/** A difference in points with its sign. */
-function pointsText(difference: number): string {
-  const text = formatFixed(100 * difference, 1);
-  return Number(text) > 0 ? `+${text}` : text.replace("-", "−");
-}
-
 const FIGURE_TEXT: Readonly<Record<string, string>> = {
   parallel: "Parallel coordinates of the trials",
   importance: "Share of the variance by parameter",
@@ -449,7 +460,7 @@ export function sweepSection(sweeps: readonly SweepText[]): string[] {
     if (sweep.optimism !== null) {
       const { maximum, corrected, optimism } = sweep.optimism;
       lines.push(
-        `- **Optimism of the choice:** ${pointsText(optimism)} points (${percent(maximum)} chosen, worth ${
+        `- **Optimism of the choice:** ${signedPoints(optimism)} points (${percent(maximum)} chosen, worth ${
           percent(corrected)
         }${folds.length > 1 ? ", means over the folds" : ""}).`,
       );
@@ -468,11 +479,11 @@ export function sweepSection(sweeps: readonly SweepText[]): string[] {
       const { together } = published;
       lines.push(
         `- **The published search:** ${percent(published.maximum, 2)} is the largest of ${published.configurations} ` +
-          `accuracies on ${published.n} validation rows (${published.source}); ${published.note}. Drawing its rows anew, ` +
-          `the best of ${published.configurations} lies ${
+          `accuracies on ${published.n} validation rows (${published.source}); ${published.note}. If its validation rows were drawn anew, ` +
+          `the best of ${published.configurations} would lie ${
             formatFixed(100 * published.resampled, 1)
-          } points above its own ` +
-          `share${
+          } points above what it is worth on the average` +
+          `${
             together === null
               ? ""
               : ` (${formatFixed(100 * together.optimism, 1)} if mistakes go together as they do here, ` +

@@ -9,6 +9,7 @@ import { FormatError } from "../errors.ts";
 import type { Predictions } from "../training/evaluate.ts";
 import {
   clipIntervals,
+  type Interval,
   type MeanSd,
   meanSd,
   minimumDetectableDifference,
@@ -17,8 +18,10 @@ import {
   type SignFlip,
   signFlipTest,
   speakerIntervals,
+  wilsonInterval,
 } from "../training/statistics.ts";
 import type { RunRecord } from "./record.ts";
+import { percent, signedPoints } from "./text.ts";
 
 /** A published number as a study declares it. */
 export interface ClaimText {
@@ -26,8 +29,12 @@ export interface ClaimText {
   readonly variant: string;
   /** Published accuracy in [0, 1]. */
   readonly accuracy: number;
-  /** Clips it was measured on. */
+  /** Clips it was measured on, or rows made of them. */
   readonly n: number;
+  /** Recordings that the `n` rows are made of, where they are fewer: only these count as independent. */
+  readonly recordings?: number;
+  /** Whose number it is, where it is not the study's own: shown beside it in a few words. */
+  readonly of?: string;
   /** Where it stands. */
   readonly source: string;
   /** What it really is, where that is not what its source says. */
@@ -62,6 +69,10 @@ export interface VariantText {
   readonly group?: string;
   /** What is known to make its training fail, in one sentence; said where it has failed. */
   readonly caution?: string;
+  /** Epochs of a whole training. */
+  readonly plan?: { readonly epochs: number };
+  /** Weights that it starts from. */
+  readonly pretrained?: { readonly kind: string; readonly describe: string };
 }
 
 /** What a report needs to know of a protocol. */
@@ -114,6 +125,31 @@ export interface Cell {
 export function isMain(cell: Cell, study: StudyText | undefined): boolean {
   return (cell.protocol === "as-published" || cell.protocol === "clean") &&
     study?.variants?.[cell.variant]?.group !== "ablation";
+}
+
+/** In what a cell's training is less than the study's: a share of its recordings, fewer epochs; null of a whole one. */
+export function shortened({ variant, runs }: Cell, study: StudyText | undefined): string | null {
+  const declared = study?.variants?.[variant]?.plan?.epochs;
+  const isLess = ({ record }: CheckedRecord): boolean =>
+    record.fraction < 1 || record.epochs !== (declared ?? record.epochs);
+  const { record } = runs.find(isLess) ?? runs[0];
+  const whole = declared ?? record.epochs;
+  const parts = [
+    ...(record.fraction < 1 ? [`${percent(record.fraction, 0)} of the recordings`] : []),
+    ...(record.epochs === whole ? [] : [`${record.epochs} of ${whole} epochs`]),
+  ];
+  return parts.length === 0 ? null : parts.join(", ");
+}
+
+/** Interval of a published accuracy: Wilson's, each recording counting once. */
+export function claimInterval({ accuracy, n, recordings = n }: ClaimText): Interval {
+  return wilsonInterval(accuracy * recordings, recordings);
+}
+
+/** The seed of middle accuracy, the lower of two: shown where one run stands for all. */
+export function middleRun({ runs }: Cell): CheckedRecord {
+  const byAccuracy = runs.toSorted((a, b) => a.record.metrics.accuracy - b.record.metrics.accuracy);
+  return byAccuracy[Math.floor((byAccuracy.length - 1) / 2)]!;
 }
 
 /** The answer that a failed training nearly always gives. */
@@ -226,10 +262,11 @@ function cellOf(group: CheckedRecord[]): Cell {
   };
 }
 
-/** A difference of scores in points with its sign. */
-function signedPoints(difference: number): string {
-  const text = (100 * difference).toFixed(1);
-  return Number(text) > 0 ? `+${text}` : Number(text) === 0 ? "0.0" : text.replace("-", "−");
+/** Whether the first runs of two cells were tested on the same recordings. */
+function testsSame({ runs: [a] }: Cell, { runs: [b] }: Cell): boolean {
+  const parents = new Set(a.predictions.rows.map(({ parent }) => parent));
+  return parents.size === new Set(b.predictions.rows.map(({ parent }) => parent)).size &&
+    b.predictions.rows.every(({ parent }) => parents.has(parent));
 }
 
 /**
@@ -243,13 +280,14 @@ export function compareCells(first: Cell, second: Cell): Comparison {
     const a = first.intervals.interval.accuracy;
     const b = second.intervals.interval.accuracy;
     const overlap = a[0] <= b[1] && b[0] <= a[1];
-    const n = Math.min(first.intervals.recordings, second.intervals.recordings);
+    const [n, m] = [first.intervals.recordings, second.intervals.recordings];
+    const on = testsSame(first, second) ? `${n} clips` : `other clips, ${n} and ${m}`;
     return {
       ...base,
       test: null,
       text: overlap
-        ? `cannot be told apart: ${points}, and on ${n} clips the intervals overlap`
-        : `differ by ${points} on ${n} clips; the intervals do not overlap`,
+        ? `cannot be told apart: ${points}, and on ${on} the intervals overlap`
+        : `differ by ${points} on ${on}; the intervals do not overlap`,
     };
   }
   const rowsOf = (cell: Cell) => cell.runs.map(({ predictions }) => predictions.rows);

@@ -17,9 +17,20 @@ export function range([low, high]: Interval): string {
   return `${formatFixed(100 * low, 1)} to ${percent(high)}`;
 }
 
+/** An interval as per cent; the score of a single speaker has none. */
+export function intervalText(interval: Interval, kind: IntervalKind, speakers: number): string {
+  return kind === "speaker-range" && speakers === 1 ? "–" : range(interval);
+}
+
 /** Mean and standard deviation over seeds as per cent. */
 export function spread({ mean, sd }: MeanSd): string {
   return sd === null ? percent(mean) : `${formatFixed(100 * mean, 1)} ± ${percent(sd)}`;
+}
+
+/** A difference of shares in points with its sign. */
+export function signedPoints(difference: number): string {
+  const text = formatFixed(100 * difference, 1);
+  return Number(text) > 0 ? `+${text}` : Number(text) === 0 ? "0.0" : text.replace("-", "−");
 }
 
 /** `1 clip`, `2 clips`. */

@@ -7,11 +7,32 @@
 import { renderSvg } from "../figures/mod.ts";
 import type { SweepText } from "../results/sections.ts";
 import { importanceFigure, interactionFigure, parallelCoordinates } from "./figures.ts";
-import { importance } from "./importance.ts";
+import { type Importance, importance } from "./importance.ts";
 import { hitCorrelation, optimism, publishedOptimism } from "./optimism.ts";
 import { configurationText } from "./space.ts";
 import { chosenTrial, finalists, findSweeps, type Sweep, trialRows } from "./store.ts";
 import { configurationsLookedAt, hasEnded } from "./sweep.ts";
+
+/** A forest that explains less than this share of the scores out of bag has learnt nothing whose shares mean anything. */
+const LEAST_EXPLAINED = 0.1;
+
+/** Whether a forest has learnt enough for what mattered to be said. */
+function isTelling({ explained }: Importance): boolean {
+  return explained === null || explained >= LEAST_EXPLAINED;
+}
+
+const share = (value: number): string => `${(100 * value).toFixed(0)} %`;
+
+/** What mattered most, in words; or that it cannot be said, and why. */
+function importantText(found: Importance): string {
+  const { parameters, explained } = found;
+  if (!isTelling(found)) {
+    return `cannot be said, because the forest explains ${share(Math.max(0, explained!))} of the scores out of bag: ` +
+      "shares of that would be shares of chance";
+  }
+  const most = parameters.slice(0, 3).map(({ name, share: part }) => `${name} ${share(part)}`).join(", ");
+  return explained === null ? most : `${most} (the forest explains ${share(explained)} of the scores out of bag)`;
+}
 
 /** Mean over the folds of how much the final configurations' mistakes go together. */
 function correlationOf(sweep: Sweep): number | null {
@@ -36,11 +57,10 @@ export function sweepText(sweep: Sweep): SweepText {
   const figures = new Map<string, string>();
   const isDrawn = trials.filter(({ role, score }) => role === "candidate" && score !== null).length >= 2;
   if (isDrawn) figures.set("parallel", renderSvg(parallelCoordinates(sweep, { width: 900 })));
-  if (found !== null) {
+  if (found !== null && isTelling(found)) {
     figures.set("importance", renderSvg(importanceFigure(found)));
     if ((found.pairs[0]?.share ?? 0) >= 0.02) figures.set("interaction", renderSvg(interactionFigure(found)));
   }
-  const share = (value: number): string => `${(100 * value).toFixed(0)} %`;
   return {
     study: /^\d+/.exec(definition.study)?.[0] ?? definition.study,
     name,
@@ -76,13 +96,7 @@ export function sweepText(sweep: Sweep): SweepText {
     failures: trials.filter(({ status }) => status === "failed").map(({ config, reason }) =>
       `${configurationText(config) || "the study's own configuration"}: ${reason}`
     ),
-    important: found === null
-      ? null
-      : `${found.parameters.slice(0, 3).map(({ name, share: part }) => `${name} ${share(part)}`).join(", ")}${
-        found.explained === null
-          ? ""
-          : ` (the forest explains ${share(Math.max(0, found.explained))} of the scores out of bag)`
-      }`,
+    important: found === null ? null : importantText(found),
     published: published === undefined ? null : {
       ...publishedOptimism(published.hits, published.n),
       source: published.source,

@@ -7,7 +7,14 @@
 import type { ResultRow, ResultsTable } from "../page/results_types.ts";
 import { formatFixed } from "../training/metrics.ts";
 import { readChecked } from "../results/report.ts";
-import { type CheckedRecord, oneAnswer, PROTOCOL_ORDER, studyCells, type StudyText } from "../results/summary.ts";
+import {
+  type CheckedRecord,
+  oneAnswer,
+  PROTOCOL_ORDER,
+  shortened,
+  studyCells,
+  type StudyText,
+} from "../results/summary.ts";
 
 /**
  * One row a study, variant and protocol, with claim, mean over seeds, interval, clips and speakers.
@@ -44,6 +51,7 @@ export function resultsTable(resultsDir: string, studies: readonly StudyText[]):
         speakers: cell.intervals.speakers,
         seeds: cell.runs.length,
         failed: oneAnswer(cell) !== null,
+        less: shortened(cell, study),
         text: [id, study?.title, cell.variant, cell.protocol, describe].join(" ").toLowerCase(),
       };
     });
@@ -53,10 +61,10 @@ export function resultsTable(resultsDir: string, studies: readonly StudyText[]):
     studies: ids.map((id) => {
       const study = studies.find((each) => each.id === id);
       const { title = id, source = "serlab", flaw = "", why = "" } = study ?? {};
-      const claims = (study?.claims ?? []).map(({ variant, accuracy, n, source: where, note }) =>
-        `Claimed for ${variant}: ${formatFixed(100 * accuracy, 2)} % of ${n} clips (${where}${
-          note === undefined ? "" : `; in truth ${note}`
-        }).`
+      const claims = (study?.claims ?? []).map(({ variant, accuracy, n, recordings, source: where, note }) =>
+        `Claimed for ${variant}: ${formatFixed(100 * accuracy, 2)} % of ${n} ${
+          recordings === undefined ? "clips" : `rows of ${recordings} clips`
+        } (${where}${note === undefined ? "" : `; in truth ${note}`}).`
       );
       return { id, title, source, claims, flaw, why };
     }),

@@ -97,6 +97,8 @@ export interface LintReport {
 export interface LintOptions {
   /** Difference of a class's share between two sets above which the balance is a warning. Default 0.1. */
   readonly shareTolerance?: number;
+  /** How many times the rows of a class another may have, all sets together, before it is a warning. Default 1.5. */
+  readonly imbalanceTolerance?: number;
   /** Widest tolerable 95 % interval of an accuracy near 50 % on the test set. Default 0.1 (± 5 points). */
   readonly widthTolerance?: number;
   /**
@@ -204,7 +206,7 @@ function rowsText(perSet: Readonly<Record<string, number>>, total: ReadonlyMap<s
  * ```
  */
 export function lintSplit(rows: readonly LintRow[], options: LintOptions = {}): LintReport {
-  const { shareTolerance = 0.1, widthTolerance = 0.1, likenessTolerance = 0.96 } = options;
+  const { shareTolerance = 0.1, imbalanceTolerance = 1.5, widthTolerance = 0.1, likenessTolerance = 0.96 } = options;
   const names = [...new Set(rows.map((row) => row.split))].sort(setOrder);
   if (names.length < 2) {
     throw new RangeError(`a split has at least two sets, not ${names.length === 0 ? "none" : `only ${names[0]}`}.`);
@@ -362,7 +364,7 @@ export function lintSplit(rows: readonly LintRow[], options: LintOptions = {}): 
   findings.push(
     scalerRows(rows, names),
     contradictions(rows, names),
-    balance(rows, names, shareTolerance),
+    balance(rows, names, shareTolerance, imbalanceTolerance),
     testSize(rows, names, widthTolerance),
   );
 
@@ -495,7 +497,12 @@ function contradictions(rows: readonly LintRow[], names: readonly string[]): Lin
 }
 
 /** Classes that are missing in a set or whose share differs between sets. */
-function balance(rows: readonly LintRow[], names: readonly string[], tolerance: number): LintFinding {
+function balance(
+  rows: readonly LintRow[],
+  names: readonly string[],
+  tolerance: number,
+  imbalance: number,
+): LintFinding {
   const labels = [...new Set(rows.map((row) => row.label))].sort();
   const share = new Map(names.map((name) => {
     const ofSet = rows.filter((row) => row.split === name);
@@ -521,18 +528,37 @@ function balance(rows: readonly LintRow[], names: readonly string[], tolerance: 
       }
     }
   });
+  // All sets together, so that the chance of small sets does not count.
+  const totals = labels.map((label) => rows.filter((row) => row.label === label).length);
+  const most = Math.max(...totals), frequent = labels[totals.indexOf(most)]!;
+  const rare = labels.filter((_, i) => totals[i]! * imbalance < most);
+  examples.push(...rare.map((label) => {
+    const own = totals[labels.indexOf(label)]!;
+    return `${label}: ${own} rows, ${frequent} ${(most / own).toFixed(1)} times as many`;
+  }));
   const perSet = Object.fromEntries(names.map((name) => [name, rows.filter((row) => row.split === name).length]));
+  const said = [
+    ...(wrong.size === 0 ? [] : [
+      `${many(wrong.size, "class is", "classes are")} missing in a set or differ in share between sets ` +
+      `(${list([...wrong])}), so accuracies of the sets do not compare`,
+    ]),
+    ...(rare.length === 0 ? [] : [
+      `${many(rare.length, "class is", "classes are")} rare beside ${frequent} (${list(rare)}), so an accuracy is ` +
+      "mostly that of the frequent ones, and UAR belongs beside it",
+    ]),
+  ];
+  const concerned = new Set([...wrong, ...rare]);
   return {
     check: "balance",
-    status: wrong.size > 0 ? "warning" : "clean",
-    count: wrong.size,
-    rows: wrong.size > 0 ? perSet : {},
+    status: concerned.size > 0 ? "warning" : "clean",
+    count: concerned.size,
+    rows: concerned.size > 0 ? perSet : {},
     unknown: 0,
     examples: examples.slice(0, EXAMPLES),
-    message: wrong.size > 0
-      ? `${many(wrong.size, "class is", "classes are")} missing in a set or differ in share between sets ` +
-        `(${list([...wrong])}), so accuracies of the sets do not compare.`
-      : `Every class stands in every set, and no share differs by more than ${(100 * largest).toFixed(1)} points.`,
+    message: concerned.size > 0
+      ? `${said.join("; ")}.`
+      : `Every class stands in every set, no share differs by more than ${(100 * largest).toFixed(1)} points, and no ` +
+        `class has over ${imbalance} times the rows of another.`,
   };
 }
 

@@ -483,7 +483,7 @@ export async function makeBundle(prepared: Prepared, options: MakeBundleOptions)
     const all: Measured["elsewhere"][number][] = [];
     for (const id of options.elsewhere ?? []) {
       if (study.corpora.includes(id)) throw new UsageError(`${id} is what the model was trained on.`);
-      const { rows } = await indexCorpus(dir, { corpus: [id], allowIncomplete: true });
+      const { rows } = await indexCorpus(dir, { corpus: [id], allowIncomplete: true, unknown: "ignore" });
       const usable = rows.filter((row) => labels.includes(study.label(row) ?? ""));
       const order = stream(0, "elsewhere", id).permutation(usable.length);
       const chosen = Array.from(order, (i) => usable[i]!).slice(0, ELSEWHERE);

@@ -12,22 +12,12 @@ import type { OptimizerSpec } from "../engine/optimizers.ts";
 import type { RandomState } from "../random.ts";
 import type { Fold } from "../split/mod.ts";
 import type { Dataset, ScalerKind } from "../training/dataset.ts";
+import type { ClaimText } from "../results/summary.ts";
 import type { TrainingPlan } from "../training/train.ts";
 import type { ManifestRow, NdArray } from "../types.ts";
 
 /** A published number. */
-export interface Claim {
-  /** Variant it belongs to. */
-  readonly variant: string;
-  /** Published accuracy in [0, 1]. */
-  readonly accuracy: number;
-  /** Clips it was measured on. */
-  readonly n: number;
-  /** Where it stands. */
-  readonly source: string;
-  /** What it really is, where that is not what its source says. */
-  readonly note?: string;
-}
+export type Claim = ClaimText;
 
 /** Augmented rows that are made of every recording besides the recording itself. */
 export interface Copies {

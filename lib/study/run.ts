@@ -2,7 +2,7 @@
  * Runs a declared study: one variant under one protocol with one seed is one run record.
  *
  * What is finished is kept: a run whose record stands there is not made again, and of a run under way every finished
- * fold is kept, and of the fold in work the last checkpoint.
+ * fold is kept, and of the fold in work the last checkpoint (training/train.ts says what a kill loses).
  *
  * @module
  */
@@ -28,10 +28,12 @@ import { RandomState, stream } from "../random.ts";
 import { csvText } from "../results/csv.ts";
 import { gatherEnvironment, gitCommit, lockHash } from "../results/environment.ts";
 import {
+  addListeners,
   type FoldPart,
   hasRunRecord,
   mergeFolds,
   readFolds,
+  readPredictions,
   readRunRecord,
   recordPath,
   type RunId,
@@ -66,7 +68,7 @@ export interface PrepareOptions {
   readonly dir: string;
   /** Share of the recordings, drawn by corpus and class; default 1. */
   readonly fraction?: number | undefined;
-  /** Go on when recordings are missing; recorded. */
+  /** Go on when recordings are missing or extra, and ignore files of unknown names; recorded. */
   readonly allowIncomplete?: boolean | undefined;
   /** Where features are kept; `true` for the default folder; default nowhere. */
   readonly cache?: FeatureCache | boolean | undefined;
@@ -90,6 +92,10 @@ export interface Prepared {
   readonly manifest: string;
   /** Keys of recordings that a complete corpus would have. */
   readonly missing: readonly string[];
+  /** Keys of recordings that a complete corpus would not have. */
+  readonly extra: readonly string[];
+  /** Audio files of unknown names, which were ignored: paths relative to the folder. */
+  readonly unknown: readonly string[];
   /** Share of the recordings used. */
   readonly fraction: number;
   /** Votes of listeners, where a corpus has them. */
@@ -153,18 +159,19 @@ function drawFraction(rows: readonly ManifestRow[], label: (row: ManifestRow) =>
 /**
  * Finds, checks and hashes a study's recordings.
  *
- * @throws {CorpusError} when a corpus is missing or incomplete; {AudioError} when a recording cannot be read; {UsageError}
- *   when the fraction is none.
+ * @throws {CorpusError} when a corpus is missing, incomplete or has extra files; {AudioError} when a recording cannot be
+ *   read; {UsageError} when the fraction is none.
  */
 export async function prepare(study: Study, options: PrepareOptions): Promise<Prepared> {
   const { dir, fraction = 1, cache, onProgress } = options;
   if (!(fraction > 0 && fraction <= 1)) {
     throw new UsageError(`A fraction of the recordings lies above 0 and up to 1, not at ${fraction}.`);
   }
-  const { rows: all, missing } = await indexCorpus(dir, {
+  const { rows: all, missing, extra, unknown } = await indexCorpus(dir, {
     corpus: study.corpora,
     ...(study.speakers ? { speakers: study.speakers } : {}),
     allowIncomplete: options.allowIncomplete ?? false,
+    unknown: options.allowIncomplete ? "ignore" : "error",
     ...(onProgress ? { onProgress } : {}),
   });
   const labelled = all.filter((row) => study.label(row) !== null);
@@ -184,6 +191,8 @@ export async function prepare(study: Study, options: PrepareOptions): Promise<Pr
     speakers: [...speakers.values()].sort((a, b) => a.speaker < b.speaker ? -1 : 1),
     manifest: manifestHash(rows),
     missing,
+    extra,
+    unknown,
     fraction,
     votes: study.corpora.includes("crema-d") ? findVotes(dir) : null,
     cache,
@@ -377,7 +386,7 @@ export function splitCsv(
  * @throws {UsageError} when a variant or protocol is unknown, does not apply, or the recordings are too few for it.
  */
 export async function planRun(prepared: Prepared, options: RunOptions): Promise<RunPlan> {
-  const { study, manifest, fraction, missing } = prepared;
+  const { study, manifest, fraction, missing, extra, unknown } = prepared;
   const { examples, folds } = tableOf(prepared, options);
   const variant = findVariant(study, options.variant);
   const protocol = findProtocol(study, options.protocol) as Protocol;
@@ -408,6 +417,8 @@ export async function planRun(prepared: Prepared, options: RunOptions): Promise<
     plan: { ...variant.plan, epochs },
     labels: study.labels,
     ...(missing.length > 0 ? { missing } : {}),
+    ...(extra.length > 0 ? { extra } : {}),
+    ...(unknown.length > 0 ? { unknown } : {}),
   };
   const identity = sha256Hex(canonicalJson({ id, config, manifest, split, fraction }));
   return { id, variant, protocol, input, epochs, examples, folds, split, config, pretrained, identity };
@@ -426,8 +437,13 @@ export async function runStudy(
   const plan = await planRun(prepared, options);
   const { study } = prepared;
   if (!options.fresh && hasRunRecord(options.out, plan.id)) {
-    const record = readRunRecord(recordPath(options.out, plan.id));
+    const path = recordPath(options.out, plan.id);
+    let record = readRunRecord(path);
     checkSame(record, prepared, plan, options.out);
+    if (record.listeners === undefined && prepared.votes !== null) {
+      const heard = scoreListeners(prepared.votes, readPredictions(path, record).rows);
+      if (heard !== null) record = addListeners(options.out, record, heard);
+    }
     // A bundle that is missing (git does not hold the large ones) is trained again; the record stays what it is.
     if (options.bundle && !existsSync(options.bundle)) await runFold(prepared, plan, options, plan.folds[0]!, 0);
     return { record, kept: true };
@@ -535,7 +551,7 @@ export interface TrainedFold {
   readonly scaler: Scaler;
   /** Epoch by epoch. */
   readonly history: readonly EpochLog[];
-  /** Seconds of training. */
+  /** Seconds of compiling and training; of interrupted sessions those up to the checkpoint from which it went on. */
   readonly seconds: number;
   /** Seconds that the features took, whoever asked for them. */
   readonly featureSeconds: number;
@@ -576,7 +592,7 @@ export async function trainFold(
   let trainer: Trainer | undefined;
   try {
     if (plan.pretrained) applyPretrained(model, plan.pretrained);
-    const started = performance.now();
+    const startedAt = performance.now();
     const { batch } = variant;
     const how = { optimizer: variant.optimizer, seed: options.seed, onNotice: options.onNotice ?? (() => {}) };
     // What frozen layers make of a row is computed once, unless rows are changed at each step.
@@ -585,13 +601,14 @@ export async function trainFold(
       : await createTrainerOn(model, scaled, { ...how, cache: prepared.cache, signal: options.signal });
     const running = trainer = fed.trainer;
     const data: Dataset = { x: fed.x, y };
-    const { history } = await fit(running, data, { ...variant.plan, epochs: plan.epochs }, {
+    const { history, seconds } = await fit(running, data, { ...variant.plan, epochs: plan.epochs }, {
       seed,
       rows: train,
       order: variant.order?.(seed, classes),
       transform: batch && ((rows, rng) => batch.apply(rows, rng, classes)),
       validation: tested.length > 0 ? take(data, featureRows(tested)) : undefined,
       checkpoint,
+      startedAt,
       identity: `${plan.identity} ${index}`,
       signal: options.signal,
       onEpoch: (log) => options.onEpoch?.(log, { name: fold.name, index, count: plan.folds.length }),
@@ -600,7 +617,7 @@ export async function trainFold(
       model,
       scaler,
       history,
-      seconds: (performance.now() - started) / 1000,
+      seconds,
       featureSeconds,
       predict: async (rows) => (await running.predict(takeRows(data.x, featureRows(rows)))).data,
       dispose() {

@@ -4,6 +4,9 @@
  * Everything random follows from the seed and everything that decides how a training goes on is in the checkpoint, so
  * that an interrupted and resumed training equals an uninterrupted one.
  *
+ * A kill at any moment loses at most one epoch, or of shorter ones as many as twenty checkpoints take to write, ten
+ * seconds at most: so checkpoints take about a twentieth of the time, where epochs are long less.
+ *
  * @module
  */
 
@@ -109,10 +112,15 @@ export interface FitOptions {
   readonly schedule?: ((epoch: number) => number) | undefined;
   /** Where checkpoints go; without it there are none. */
   readonly checkpoint?: CheckpointStore | undefined;
-  /** Least time between checkpoints, s; default 10. */
+  /**
+   * So many seconds of epochs may lie between checkpoints, s: one is written before the next epoch would go beyond.
+   * Default: twenty times what the last one took to write, 10 at most.
+   */
   readonly checkpointEverySec?: number | undefined;
   /** Whether the state after the last epoch is kept too, so that a plan of more epochs goes on from it. Default false. */
   readonly checkpointAtEnd?: boolean | undefined;
+  /** When work on the training began, by `performance.now()`, so that compiling it counts; default: now. */
+  readonly startedAt?: number | undefined;
   /** What the training is (data, model, plan): a checkpoint of anything else is refused. */
   readonly identity?: string | undefined;
   /** Stops the training at the next step when aborted. */
@@ -129,6 +137,11 @@ export interface FitResult {
   readonly epoch: number;
   /** Whether it ended before the plan's last epoch. */
   readonly stoppedEarly: boolean;
+  /**
+   * Seconds that it took, those of earlier sessions among them, up to the checkpoint from which it went on. A checkpoint
+   * that does not say counts 0.
+   */
+  readonly seconds: number;
 }
 
 /** The best value of a watched quantity so far, and how many epochs have passed since. */
@@ -149,6 +162,15 @@ interface LoopState {
   stalled: { best: number | null; count: number };
   stopped: boolean;
 }
+
+/** Epochs that take so many times what a checkpoint takes to write may lie between two. */
+const SPREAD = 20;
+
+/** Most seconds of epochs between two checkpoints, whatever they take to write. */
+const MOST_APART_SEC = 10;
+
+/** What the first checkpoint is thought to take to write, s: measured of about 25 MB. */
+const FIRST_WRITE_SEC = 0.1;
 
 const fresh = (): Watch => ({ best: Number.NaN, wait: 0, bestEpoch: 0 });
 
@@ -210,6 +232,7 @@ async function runEpochs(
   options: FitOptions,
   interrupted: AbortSignal,
 ): Promise<FitResult> {
+  const started = options.startedAt ?? performance.now();
   const n = options.rows?.length ?? data.y.length;
   if (n === 0) throw new UsageError("There are no training rows.");
   const { earlyStopping, reduceOnPlateau, keepBest, noImprovement, penaltyRows } = plan;
@@ -226,13 +249,20 @@ async function runEpochs(
   let bestWeights: readonly NdArray[] | null = null;
   const saved = options.checkpoint?.load() ?? null;
   if (saved) bestWeights = resume(trainer, loop, saved, options.identity);
-  const resumed = loop.history.length;
+  const resumed = loop.history.length, earlier = secondsOf(saved);
+  const seconds = (): number => earlier + (performance.now() - started) / 1000;
 
   const baseRate = (epoch: number): number => options.schedule?.(epoch) ?? trainer.learningRate;
   const pause = yielder(), batches = new Batches(data, Math.min(n, plan.batchSize));
-  let lastSave = performance.now();
+  let lastSave = performance.now(), writeSec = FIRST_WRITE_SEC;
+  const save = async (store: CheckpointStore): Promise<void> => {
+    const began = performance.now();
+    store.save(await snapshot(trainer, loop, bestWeights, options.identity, seconds()));
+    lastSave = performance.now();
+    writeSec = (lastSave - began) / 1000;
+  };
   for (let epoch = loop.history.length; epoch < plan.epochs && !loop.stopped; epoch++) {
-    const rate = baseRate(epoch) * loop.factor;
+    const rate = baseRate(epoch) * loop.factor, began = performance.now();
     const order = options.order?.(epoch, n) ?? stream(options.seed, "shuffle", epoch).permutation(n);
     let loss = 0, accuracy = 0;
     for (let start = 0; start < n; start += plan.batchSize) {
@@ -285,22 +315,20 @@ async function runEpochs(
       if (stalled.count > noImprovement.epochs) loop.stopped = true;
     }
     options.onEpoch?.(log);
-    const due = performance.now() - lastSave >= (options.checkpointEverySec ?? 10) * 1000;
-    if (options.checkpoint && due && epoch + 1 < plan.epochs && !loop.stopped) {
-      options.checkpoint.save(await snapshot(trainer, loop, bestWeights, options.identity));
-      lastSave = performance.now();
-    }
+    const apart = options.checkpointEverySec ?? Math.min(MOST_APART_SEC, SPREAD * writeSec);
+    // Without one, a kill at the end of the next epoch would cost that epoch and all since the last checkpoint.
+    const ended = performance.now(), due = ended - lastSave + (ended - began) >= apart * 1000;
+    if (options.checkpoint && due && epoch + 1 < plan.epochs && !loop.stopped) await save(options.checkpoint);
   }
   const last = loop.history.length;
-  if (options.checkpoint && options.checkpointAtEnd && last > resumed) {
-    options.checkpoint.save(await snapshot(trainer, loop, bestWeights, options.identity));
-  }
+  if (options.checkpoint && options.checkpointAtEnd && last > resumed) await save(options.checkpoint);
   if (bestWeights) trainer.restore({ ...(await trainer.state()), weights: bestWeights });
   trainer.pullWeights();
   return {
     history: loop.history,
     epoch: bestWeights ? loop.best.bestEpoch : last,
     stoppedEarly: loop.stopped && last < plan.epochs,
+    seconds: seconds(),
   };
 }
 
@@ -323,6 +351,7 @@ async function snapshot(
   loop: LoopState,
   bestWeights: readonly NdArray[] | null,
   identity: string | undefined,
+  seconds: number,
 ): Promise<Checkpoint> {
   const state = await trainer.state();
   const arrays: Record<string, NdArray> = {};
@@ -331,7 +360,12 @@ async function snapshot(
     list.forEach((slot, i) => arrays[`slots/${name}/${i}`] = slot);
   }
   bestWeights?.forEach((w, i) => arrays[`best/${i}`] = w);
-  return { meta: { identity: identity ?? null, step: state.optimizer.step, loop }, arrays };
+  return { meta: { identity: identity ?? null, step: state.optimizer.step, seconds, loop }, arrays };
+}
+
+/** Seconds of training that lie behind a checkpoint. */
+function secondsOf(saved: Checkpoint | null): number {
+  return (saved?.meta as { seconds?: number } | undefined)?.seconds ?? 0;
 }
 
 /** Puts a checkpoint back into trainer and loop; returns the best weights so far. */

@@ -56,6 +56,11 @@ Deno.test("offset and duration are truncated to whole samples at the file's rate
       loadAudio(path, { offsetSec: 0.3 }),
       /the offset of 0\.3 s lies at or beyond its end \(0\.300 s\)/,
     );
+    assert.deepEqual(await loadAudio(path, { sampleRateHz: null, offsetSec: 0.3, wholeIfShort: true }), wave);
+    assert.equal(
+      (await loadAudio(path, { sampleRateHz: null, offsetSec: 0.29, wholeIfShort: true })).samples.length,
+      160,
+    );
     await assertRefused(loadAudio(path, { offsetSec: -1 }), /the offset must be 0 s or more, not -1/);
     await assertRefused(loadAudio(path, { durationSec: 0 }), /the duration must be above 0 s, not 0/);
     await assertRefused(loadAudio(path, { durationSec: 1e-6 }), /less than one sample/);

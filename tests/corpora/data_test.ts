@@ -12,6 +12,7 @@ import { getCorpus, type GetProgress } from "../../lib/corpora/download.ts";
 import { corpora, indexCorpus, readManifest } from "../../lib/corpora/mod.ts";
 import { savee } from "../../lib/corpora/savee.ts";
 import { serveFile, withHost } from "./host.ts";
+import { tess } from "../../lib/corpora/tess.ts";
 import { inFolder, tinyWav, writeFiles } from "./temporary.ts";
 
 const quick = { pauseSec: 0.01, stallSec: 0.5, attempts: 3 };
@@ -158,7 +159,12 @@ function lfsScene(
       const names = Object.keys(large);
       const corpus: Corpus = {
         ...cremaD,
-        expected: [{ ...cremaD.expected[0]!, files: names.length, perSpeaker: { "crema-d-1001": names.length } }],
+        expected: [{
+          ...cremaD.expected[0]!,
+          files: names.length,
+          perSpeaker: { "crema-d-1001": names.length },
+          keys: () => names.map((name) => `crema-d/${name.slice(0, -4)}`),
+        }],
         downloads: [{
           kind: "git-lfs",
           channel: "speech",
@@ -328,13 +334,29 @@ Deno.test("data check tells counts, bad files, copies, identical recordings, odd
   });
 });
 
+Deno.test("data check tells extra recordings, and a corpus that has some is not as it should be", async () => {
+  await inFolder(async (dir) => {
+    writeFiles(dir, Object.fromEntries(tess.expected[0]!.keys!().map((key, i) => [`${key}.wav`, tinyWav(i)])));
+    const whole = await dataCheck(dir, { manifests: join(dir, "none") });
+    assert.deepEqual([whole.ok, whole.corpora[0]!.extra, whole.corpora[0]!.extraKeys], [true, undefined, []]);
+    writeFiles(dir, { "tess/OA_bite_neutral.wav": tinyWav(5000) });
+    const { ok, corpora: [part] } = await dataCheck(dir, { manifests: join(dir, "none") });
+    assert.equal(ok, false);
+    assert.equal(part!.missing, undefined);
+    assert.equal(part!.extra, "1 file is extra: tess/OA_bite_neutral");
+    assert.deepEqual(part!.extraKeys, ["tess/OA_bite_neutral"]);
+  });
+});
+
 Deno.test("data index writes the manifest that indexCorpus returns", async () => {
   await inFolder(async (dir) => {
     writeFiles(join(dir, "s"), SAVEE);
     const out = join(dir, "m", "savee.jsonl");
     const { manifest, hash, path } = await dataIndex(join(dir, "s"), { out });
     assert.equal(path, out);
-    assert.deepEqual(readManifest(out), manifest);
+    const { extra, unknown, ...kept } = manifest;
+    assert.deepEqual(readManifest(out), kept);
+    assert.deepEqual([extra, unknown], [[], []]);
     assert.equal(JSON.parse(readFileSync(out, "utf8").split("\n")[0]!).hash, hash);
     await assert.rejects(dataIndex(join(dir, "none"), { out: join(dir, "n.jsonl") }), CorpusError);
     assert.ok(!existsSync(join(dir, "n.jsonl")));

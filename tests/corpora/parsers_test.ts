@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { EMOTIONS } from "../../lib/types.ts";
-import { corpora, labelMaps, mapLabel } from "../../lib/corpora/mod.ts";
+import { corpora, labelMaps, mapLabel, readManifest } from "../../lib/corpora/mod.ts";
 import { ABSENT_IN_STUDY_002 } from "../../lib/corpora/tess.ts";
 
 const shelf = new Map(corpora.map((corpus) => [corpus.id, corpus]));
@@ -77,17 +78,14 @@ Deno.test("expected counts add up, by class, by speaker and name by name", () =>
   for (const corpus of corpora) {
     for (const part of corpus.expected) {
       files[`${corpus.id} ${part.channel}`] = part.files;
-      const sum = (counts: Readonly<Record<string, unknown>>) =>
-        Object.values(counts).reduce<number>((total, n) => total + (n as number), 0);
+      const sum = (counts: Readonly<Record<string, number>>) =>
+        Object.values(counts).reduce((total, n) => total + n, 0);
       assert.equal(sum(part.perEmotion), part.files, corpus.id);
       assert.ok(Object.keys(part.perEmotion).every((emotion) => (corpus.emotions as string[]).includes(emotion)));
       const known = new Set(corpus.speakers.map((speaker) => speaker.id));
       assert.ok(Object.keys(part.perSpeaker).every((speaker) => known.has(speaker)));
-      if (Object.values(part.perSpeaker).every((n) => typeof n === "number")) {
-        assert.equal(sum(part.perSpeaker), part.files, corpus.id);
-      }
-      if (part.keys === undefined) continue;
-      const keys = part.keys();
+      assert.equal(sum(part.perSpeaker), part.files, corpus.id);
+      const keys = part.keys!();
       assert.equal(new Set(keys).size, part.files);
       for (const key of keys) {
         const utterance = corpus.parse(`${key.slice(corpus.id.length + 1)}.wav`);
@@ -103,6 +101,68 @@ Deno.test("expected counts add up, by class, by speaker and name by name", () =>
     "savee speech": 480,
     "emo-db speech": 535,
   });
+});
+
+Deno.test("the keys of a complete corpus are those of the recordings on record, all of them and no other", () => {
+  for (const corpus of corpora) {
+    for (const { channel, keys } of corpus.expected) {
+      const name = channel === "song" ? `${corpus.id}-song` : corpus.id;
+      const { rows } = readManifest(fileURLToPath(new URL(`../../data/manifests/${name}.jsonl`, import.meta.url)));
+      const all = [...keys!()].sort();
+      assert.deepEqual(all, rows.map((row) => corpus.canonicalKey?.(row) ?? row.key).sort(), name);
+      // Only TESS is on record as a renumbered copy.
+      if (corpus.id !== "tess") assert.deepEqual(all, rows.map((row) => row.key), name);
+    }
+  }
+});
+
+Deno.test("CREMA-D and EMO-DB hold what their documentation counts", () => {
+  const part = (id: string) => shelf.get(id)!.expected[0]!;
+  assert.deepEqual(part("crema-d").perEmotion, {
+    angry: 1271,
+    disgust: 1271,
+    fearful: 1271,
+    happy: 1271,
+    neutral: 1087,
+    sad: 1271,
+  });
+  // 12 sentences in 6 emotions, one of them at three levels, make 82; five actors lack some, 20 in all.
+  assert.deepEqual(Object.entries(part("crema-d").perSpeaker).filter(([, files]) => files !== 82), [
+    ["crema-d-1002", 81],
+    ["crema-d-1008", 76],
+    ["crema-d-1009", 76],
+    ["crema-d-1019", 76],
+    ["crema-d-1076", 81],
+  ]);
+  assert.deepEqual(part("emo-db").perEmotion, {
+    happy: 71,
+    neutral: 79,
+    angry: 127,
+    sad: 62,
+    fearful: 69,
+    disgust: 46,
+    bored: 81,
+  });
+  assert.deepEqual(shelf.get("emo-db")!.speakers.map(({ id }) => [id, part("emo-db").perSpeaker[id]]), [
+    ["emo-db-03", 49],
+    ["emo-db-08", 58],
+    ["emo-db-09", 43],
+    ["emo-db-10", 38],
+    ["emo-db-11", 55],
+    ["emo-db-12", 35],
+    ["emo-db-13", 61],
+    ["emo-db-14", 69],
+    ["emo-db-15", 56],
+    ["emo-db-16", 71],
+  ]);
+});
+
+Deno.test("a CREMA-D file whose level is written X, or whose letters are small, counts as the recording it is", () => {
+  const cremaD = shelf.get("crema-d")!;
+  const key = (name: string) => cremaD.canonicalKey!(cremaD.parse(name)!);
+  assert.equal(key("1040_ITH_SAD_X.wav"), "crema-d/1040_ITH_SAD_XX");
+  assert.equal(key("1040_ith_sad_xx.wav"), "crema-d/1040_ITH_SAD_XX");
+  assert.equal(key("1040_IEO_SAD_HI.wav"), "crema-d/1040_IEO_SAD_HI");
 });
 
 Deno.test("speakers have the sexes that the corpora state", () => {

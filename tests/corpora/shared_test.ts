@@ -130,6 +130,20 @@ test("SAVEE: three recordings of each emotion and speaker, all at 44.1 kHz", asy
   assert.ok(rows.every((row) => row.sampleRateHz === 44100));
 });
 
+test("the small real corpus has nothing extra, and all that it lacks is known by name", async () => {
+  const corpus = ["ravdess", "crema-d", "tess", "savee", "emo-db"];
+  const { rows, missing, extra, unknown } = await indexCorpus(root, { corpus, ...all });
+  assert.deepEqual([extra, unknown], [[], []]);
+  assert.equal(rows.length + missing.length, 1440 + 7442 + 2800 + 480 + 535);
+  assert.deepEqual(countBy(missing, (key) => key.slice(0, key.indexOf("/"))), {
+    "crema-d": 7108,
+    "emo-db": 535,
+    ravdess: 1200,
+    savee: 396,
+    tess: 2684,
+  });
+});
+
 test("without leave, an incomplete corpus is refused with what is missing and how to get it", async () => {
   await assert.rejects(
     indexCorpus(root, { corpus: "ravdess" }),

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { loadAudio } from "../../lib/audio/load.ts";
+import { encodeWav } from "../../lib/audio/mod.ts";
 import { resample } from "../../lib/audio/resample.ts";
+import { extractAll } from "../../lib/augment/extract.ts";
 import { AudioError, UsageError } from "../../lib/errors.ts";
 import { egemapsLikeNames, extractFrom, type Recipe, recipe, recipeHash, recipeNames } from "../../lib/features/mod.ts";
 import { clips, difference, expected, type GoldenClip, missing, present } from "./golden.ts";
@@ -194,6 +199,51 @@ Deno.test("study002 of a clip that ends before 0.6 s is refused by name, a littl
   assert.deepEqual(extractFrom(recipe("study002"), at(90000)).shape, [2376]);
 });
 
+Deno.test("study002 repaired hears a file of any length, one of 0.6 s or less whole from its start, however it comes", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "serlab-recipes-"));
+  try {
+    for (const rate of [16000, 22050, 48000]) {
+      const waves = [0.05, 0.3, 0.6, 0.61, 3].map((seconds) => ({
+        samples: synthetic(Math.round(seconds * rate)),
+        sampleRateHz: rate,
+      }));
+      const offset = Math.trunc(0.6 * rate);
+      const rows = waves.map((wave, i) => {
+        writeFileSync(join(dir, `${i}.wav`), encodeWav(wave, { encoding: "float32" }));
+        return { path: `${i}.wav` };
+      });
+      for (const name of ["study002-padded", "study002-frames"]) {
+        const each = recipe(name);
+        const { items, failures } = await extractAll(rows, { dir, recipe: name, workers: 0 });
+        assert.equal(failures.length, 0);
+        waves.forEach((wave, i) => {
+          const heard = wave.samples.length <= offset ? wave.samples : wave.samples.slice(offset, offset + 2.5 * rate);
+          const features = each.extract(resample({ samples: heard, sampleRateHz: rate }, 22050));
+          // Prediction and page come by extractFrom.
+          assert.deepEqual(extractFrom(each, wave), features, `${name}, ${wave.samples.length} samples at ${rate} Hz`);
+          assert.deepEqual(items[i]!.features, features, `${name}, ${wave.samples.length} samples at ${rate} Hz`);
+          assert.ok(features.data.some((x) => x > 0));
+        });
+        const published = await extractAll(rows, { dir, recipe: "study002", workers: 0 });
+        assert.deepEqual(published.failures.map(({ index }) => index), [0, 1, 2]);
+      }
+    }
+    const nothing = { samples: new Float32Array(0), sampleRateHz: 22050 };
+    assert.throws(() => extractFrom(recipe("study002-padded"), nothing), {
+      name: "AudioError",
+      message: "audio: holds no samples.",
+    });
+    const path = join(dir, "empty.wav");
+    writeFileSync(path, encodeWav(nothing));
+    await assert.rejects(loadAudio(path, recipe("study002-padded").load), {
+      name: "AudioError",
+      message: `${path}: holds no samples.`,
+    });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
 Deno.test("study003 pads and cuts to 80,080 samples", () => {
   const samples = synthetic(100000);
   const cut = recipe("study003").extract({ samples, sampleRateHz: 16000 });
@@ -236,8 +286,10 @@ Deno.test("recipe hashes differ between recipes and change with version and para
   assert.equal(recipeHash(reworded), recipeHash(each));
   assert.notEqual(recipeHash({ ...each, version: each.version + 1 }), recipeHash(each));
   assert.notEqual(recipeHash({ ...each, parameters: { ...each.parameters, nMels: 64 } }), recipeHash(each));
-  // Caches rely on it: this value changes only together with study000's version.
+  // Caches rely on it: these values change only together with their recipes' versions.
   assert.equal(recipeHash(recipe("study000")), "ac48f567858a29db");
+  assert.equal(recipeHash(recipe("study002-padded")), "1db6e1749b61f009");
+  assert.equal(recipeHash(recipe("study002-frames")), "a4c4c06e8449f262");
 });
 
 Deno.test("egemaps-like finds pitch, steadiness and level of a tone, and nothing in silence", () => {

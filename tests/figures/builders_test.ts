@@ -15,7 +15,7 @@ import {
 import { envelope } from "../../lib/figures/audio.ts";
 import { binEdges, quantile } from "../../lib/figures/charts.ts";
 import { formatNumber, linearTicks, logTicks, niceStep } from "../../lib/figures/ticks.ts";
-import type { HeatmapTrace } from "../../lib/figures/types.ts";
+import type { Figure, HeatmapTrace } from "../../lib/figures/types.ts";
 import { ridge, tone } from "./gallery.ts";
 
 const bars = (figure: { data: readonly { type: string }[] }) =>
@@ -117,6 +117,37 @@ Deno.test("a learning curve over runs of different lengths averages the runs tha
   assert.ok(line.type === "scatter" && band.type === "scatter");
   assert.deepEqual(line.y, [2, 2, 3]);
   assert.deepEqual(band.y.slice(0, 3), [3.4142, 2, 3]);
+});
+
+Deno.test("a learning curve ends where fewer than half of its runs are left, and says so; a single run is drawn whole", () => {
+  const drawn = (figure: Figure): unknown[] =>
+    figure.data.flatMap((trace) => trace.type === "scatter" && trace.name !== undefined ? [trace.y] : []);
+  const runs = [[1, 2], [3, 2, 8], [2, 2, 9, 100, 100]];
+  const cut = learningCurveFigure([{ name: "training", runs }, { name: "validation", runs: [[5, 6, 7, 8]] }]);
+  assert.deepEqual(drawn(cut), [[2, 2, 8.5], [5, 6, 7, 8]]);
+  const band = cut.data[0]!;
+  assert.ok(band.type === "scatter" && band.y.length === 6);
+  assert.deepEqual(cut.layout.annotations!.map(({ text }) => text), ["ends when most have stopped"]);
+  assert.match(cut.layout.meta!.description, /Drawn while at least half of the runs are left\.$/);
+  // Two of four are half; what is no number at the end is no epoch, and a gap is one.
+  const four = learningCurveFigure([{ name: "loss", runs: [[1], [1, NaN], [1, NaN, 3], [1, NaN, 3, NaN]] }]);
+  assert.deepEqual(drawn(four), [[1, null, 3]]);
+  assert.equal(four.layout.annotations, undefined);
+  const single = learningCurveFigure([{ name: "loss", runs: [[3, 2, 1, 0.5]] }]);
+  assert.deepEqual(drawn(single), [[3, 2, 1, 0.5]]);
+  assert.equal(single.layout.annotations, undefined);
+});
+
+Deno.test("a learning curve's vertical axis says what is drawn, with the curve's name where there is no legend", () => {
+  const title = (names: readonly string[], yTitle?: string): string | undefined =>
+    learningCurveFigure(names.map((name) => ({ name, runs: [[1, 2]] })), yTitle === undefined ? {} : { yTitle })
+      .layout.yaxis?.title?.text;
+  assert.equal(title(["training", "validation"], "Loss"), "Loss");
+  assert.equal(title(["training"], "Loss"), "Loss (training)");
+  assert.equal(title(["loss"], "Loss"), "Loss");
+  assert.equal(title(["loss"]), "loss");
+  assert.equal(title(["training", "validation"]), undefined);
+  assert.equal(title(["training"], ""), undefined);
 });
 
 Deno.test("a confusion matrix colours shares of the true class and writes counts", () => {

@@ -143,6 +143,15 @@ export function examples(): Record<string, Figure> {
       { name: "training", runs: [falling(0), falling(1), falling(2)] },
       { name: "validation", runs: [falling(4), falling(5), falling(6)], dash: "dash" },
     ], { yTitle: "Loss", title: "Learning curves", subtitle: "mean ± sd of 3 seeds", bestEpoch: 21 }),
+    stoppedEarly: smallMultiples(
+      ["Loss", "Accuracy"].map((title) =>
+        learningCurveFigure([
+          { name: "training", runs: [falling(0), falling(1).slice(0, 9), falling(2).slice(0, 7)] },
+          { name: "validation", runs: [falling(4), falling(5).slice(0, 9), falling(6).slice(0, 7)] },
+        ], { title, yTitle: title })
+      ),
+      { columns: 2, shareY: false, title: "Learning curves", subtitle: "mean ± sd of 3 seeds" },
+    ),
     scatter: scatterFigure(many(160, (i) => (i % 8) + noise()), many(160, (i) => ((i * 3) % 8) + noise()), {
       groups: many(160, (i) => i % 8).map((i) => EIGHT[i]!),
       order: EIGHT,

@@ -29,6 +29,7 @@ const row = (study: string, variant: string, protocol: string, order: number, ac
   speakers: 4,
   seeds: 10,
   failed: false,
+  less: protocol === "clean" && study === "101" ? "10 % of the recordings" : null,
   text: `${study} ${variant} ${protocol} perceptron`,
 });
 

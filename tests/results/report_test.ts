@@ -5,7 +5,12 @@ import { join } from "node:path";
 import { recordPath, writeRunRecord } from "../../lib/results/record.ts";
 import { readChecked, renderReport, staleReport, type StudyText, writeReport } from "../../lib/results/report.ts";
 import { compareCells, studyCells } from "../../lib/results/summary.ts";
-import { meanSd, speakerIntervals, wilsonInterval } from "../../lib/training/statistics.ts";
+import {
+  meanSd,
+  minimumDetectableDifference,
+  speakerIntervals,
+  wilsonInterval,
+} from "../../lib/training/statistics.ts";
 import { pretend, pretendRun } from "./fixtures.ts";
 
 const study: StudyText = {
@@ -144,7 +149,7 @@ Deno.test("seeds that do not belong together, and runs on a part of the recordin
     writeRunRecord(dir, pretendRun({ seed: 1, fraction: 0.1, epochs: 1 }, small), small);
     writeReport(dir, [study]);
     const text = readFileSync(join(dir, "README.md"), "utf8");
-    assert.ok(text.includes("**On 10.0 % of the recordings only.**"));
+    assert.ok(text.includes("- **On 10 % of the recordings:** "));
     assert.match(
       text,
       /\*\*vanilla, `clean`: these seeds do not belong together, they differ in fraction, epochs, number of test rows/,
@@ -238,5 +243,83 @@ Deno.test("without records the report says so", () => {
   withFolder((dir) => {
     assert.deepEqual(writeReport(dir, [study]), ["README.md"]);
     assert.match(readFileSync(join(dir, "README.md"), "utf8"), /There are no run records yet\.\n$/);
+  });
+});
+
+Deno.test("a training on fewer recordings or epochs neither reproduces nor refutes a claim, and every table says so", () => {
+  withFolder((dir) => {
+    fill(dir);
+    const variants = { vanilla: { describe: "plain", plan: { epochs: 50 } }, optimised: { describe: "tuned" } };
+    writeReport(dir, [{ ...study, variants }]);
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    assert.equal(
+      text.match(/^\| \[000\].*\| vanilla \|.*\*\*on 3 of 50 epochs\*\*.*\*\*on 3 of 50 epochs\*\* \|$/mg)?.length,
+      1,
+    );
+    assert.match(text, /^\| vanilla \| reproduced as published, on 3 of 50 epochs \|/m);
+    assert.match(
+      text,
+      /reproduction of \*vanilla\*:\*\* trained on 3 of 50 epochs, .* neither reproduces .* refutes it\.$/m,
+    );
+    assert.match(text, /what is left of \*vanilla\*:\*\* .*; but it was trained on 3 of 50 epochs\.$/m);
+    assert.match(text, /^- \*\*On 3 of 50 epochs:\*\* vanilla, `as-published`; vanilla, `clean`\.$/m);
+    assert.match(text, /reproduction of \*optimised\*:\*\* \d of 3 seeds reach/);
+    assert.match(readFileSync(join(dir, "figures/forest.svg"), "utf8"), /000 vanilla \*/);
+    assert.match(text, /What the leaks are worth for \*vanilla\*:\*\* .* \(on 3 of 50 epochs\): −\d+\.\d points; /);
+  });
+});
+
+Deno.test("claims: rows of one recording count once, another's number is marked, what is not drawn or run is said", () => {
+  withFolder((dir) => {
+    fill(dir);
+    const claims = [
+      { variant: "vanilla", accuracy: 0.5, n: 400, recordings: 100, source: "README" },
+      { variant: "vanilla", accuracy: 0.6, n: 36, source: "a README", of: "a sibling's" },
+      { variant: "vgg16", accuracy: 0.75, n: 36, source: "README" },
+    ];
+    const pretrained = { kind: "keras-h5", describe: "ImageNet weights of VGG16" };
+    writeReport(dir, [{ ...study, claims, variants: { ...study.variants, vgg16: { describe: "large", pretrained } } }]);
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    const [low, high] = wilsonInterval(50, 100).map((end) => (100 * end).toFixed(1));
+    assert.ok(text.includes(`| 50.00 % | ${low} to ${high} % (Wilson, each recording once) | 400 rows of 100 clips |`));
+    assert.match(text, /\| vanilla \| 50\.00 %, 60\.00 % \(a sibling's\) \|/);
+    assert.match(text, /\| vgg16 \| 75\.00 % \| not run: needs ImageNet weights of VGG16 \| not run: needs/);
+    assert.match(text, /without a run: 000 \*vanilla\* 60\.00 %; 000 \*vgg16\* 75\.00 %\.$/m);
+  });
+});
+
+Deno.test("log loss, the run of middle accuracy, and what the test can show at best", () => {
+  withFolder((dir) => {
+    for (const [seed, skill] of [[0, 0.1], [1, 0.9], [2, 0.5]] as const) {
+      const predictions = pretend(seed, { skill, speakers: 8, clips: 60 });
+      writeRunRecord(dir, pretendRun({ seed }, predictions), predictions);
+    }
+    writeReport(dir, [study]);
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    const [cell] = studyCells(readChecked(dir), study);
+    const loss = meanSd(cell!.runs.map(({ record }) => record.metrics.logLoss)).mean;
+    assert.ok(text.includes(` | ${loss.toFixed(3)} |\n`));
+    assert.match(text, /^Seed 2, that of middle accuracy, all folds pooled: 480 rows\./m);
+    const least = minimumDetectableDifference({ clips: 480, speakers: 8 })!;
+    assert.ok(
+      text.includes(`- \`clean\`: 480 clips of 8 speakers: true differences under ${(100 * least).toFixed(1)} points`),
+    );
+  });
+});
+
+Deno.test("a corpus that was not whole is said; work that nobody published gets no card of claims", () => {
+  withFolder((dir) => {
+    const predictions = pretend(0);
+    const config = { missing: ["ravdess/a", "ravdess/b"], extra: ["ravdess/c"] };
+    writeRunRecord(dir, pretendRun({ config }, predictions), predictions);
+    const own = { ...study, claims: [], why: "others start from it." };
+    writeReport(dir, [own]);
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    assert.match(
+      text,
+      /^- \*\*vanilla, `clean`: the corpora were not whole, 2 recordings missing, 1 recording extra\.\*\*$/m,
+    );
+    assert.match(text, /^Nobody's claim: others start from it\.$/m);
+    assert.doesNotMatch(text, /At a glance|Published in|claimed|forest\.svg/);
   });
 });

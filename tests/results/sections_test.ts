@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeRunRecord } from "../../lib/results/record.ts";
+import { addListeners, recordPath, writeRunRecord } from "../../lib/results/record.ts";
 import { readChecked, renderReport, type StudyText } from "../../lib/results/report.ts";
 import { evaluatePredictions, type Predictions, restrictPredictions } from "../../lib/training/evaluate.ts";
 import { pretend, pretendRun } from "./fixtures.ts";
@@ -164,4 +164,31 @@ Deno.test("listeners stand beside the model on the same clips", () => {
     })
   ).get("README.md")!;
   assert.match(text, /\| crema-d \| 240 \| 2400 \| 40\.9 % \| 50\.0 % \| 60\.0 % \|/);
+});
+
+Deno.test("listeners of one seed alone are told too, and can be added to a record that stands there", () => {
+  const predictions = pretend(2);
+  const listeners = {
+    corpus: "crema-d",
+    source: "0".repeat(64),
+    clips: 48,
+    votes: 480,
+    accuracy: 0.4,
+    uar: 0.41,
+    majority: 0.5,
+    model: 0.6,
+  };
+  const text = report((dir) => {
+    run(dir, pretend(1), { seed: 0 });
+    const bare = writeRunRecord(dir, pretendRun({ seed: 1 }, predictions), predictions);
+    const path = recordPath(dir, bare);
+    const before = readFileSync(path, "utf8");
+    assert.deepEqual(addListeners(dir, bare, listeners), { ...bare, listeners });
+    const added = readFileSync(path, "utf8");
+    // Nothing else has moved, and a record that had them from the start looks the same.
+    assert.equal(added.replace(/ {2}"listeners": \{[^}]*\},\n/, ""), before);
+    writeRunRecord(dir, pretendRun({ seed: 1, listeners }, predictions), predictions);
+    assert.equal(readFileSync(path, "utf8"), added);
+  }).get("README.md")!;
+  assert.match(text, /\| crema-d \| 48 \| 480 \| 40\.0 % \| 50\.0 % \| 60\.0 % \|/);
 });

@@ -116,7 +116,35 @@ Deno.test("a sweep's pictures and its section of the report say what stands in i
   const beside = sweepText({ ...sweep, definition: { ...sweep.definition, published: published! } });
   assert.match(
     sweepSection([beside]).join("\n"),
-    /79\.22 % is the largest of 32 accuracies on 154 validation rows .* the best of 32 lies \d\.\d points above its own share; 9 configurations lie within two standard errors of the maximum, which is 3\.5 points above their mean/,
+    /79\.22 % is the largest of 32 accuracies on 154 validation rows .* the best of 32 would lie \d\.\d points above what it is worth on the average; 9 configurations lie within two standard errors of the maximum, which is 3\.5 points above their mean/,
+  );
+});
+
+Deno.test("where the forest explains next to nothing, what mattered is not said, and not drawn", async () => {
+  const sweep = await runSweep({
+    search: findSearch("hill"),
+    method: "halving",
+    protocol: "function",
+    out: temporaryFolder(),
+    prepared: null,
+    trials: 27,
+  }, { executor: inProcessExecutor(createTrialRunner({ find: findSearch, corpora: "" })) });
+  const told = sweepText(sweep);
+  assert.match(told.important!, /^rate \d+ %, .* \(the forest explains \d\d % of the scores out of bag\)$/);
+  assert.ok(told.figures.has("importance"));
+  // The same configurations, with scores that do not follow from them.
+  const trials = sweep.trials.map((trial, i) => {
+    const score = stream(7, "chance", i).randomSample();
+    return { ...trial, score, rungs: trial.rungs.map((rung) => ({ ...rung, score })) };
+  });
+  assert.ok(importance({ ...sweep, trials })!.explained! < 0.1);
+  const text = sweepText({ ...sweep, trials });
+  assert.deepEqual([...text.figures.keys()], ["parallel"]);
+  assert.ok(
+    sweepSection([text]).includes(
+      "- **What mattered:** cannot be said, because the forest explains 0 % of the scores out of bag: " +
+        "shares of that would be shares of chance.",
+    ),
   );
 });
 

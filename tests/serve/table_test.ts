@@ -24,7 +24,14 @@ Deno.test("a row of the table says what its run records say, with claim, interva
     const row = rows[1]!;
     assert.equal(row.accuracy, record.metrics.accuracy);
     assert.deepEqual(row.interval, record.metrics.interval.accuracy);
-    assert.deepEqual([row.clips, row.speakers, row.seeds, row.sd, row.failed], [240, 4, 1, null, false]);
+    assert.deepEqual([row.clips, row.speakers, row.seeds, row.sd, row.failed, row.less], [
+      240,
+      4,
+      1,
+      null,
+      false,
+      null,
+    ]);
     assert.ok(row.bySpeaker && !rows[0]!.bySpeaker && rows[0]!.order < row.order);
     assert.ok(Math.abs(row.claim!.accuracy - 0.6667) < 1e-4 && row.claim!.n === 36);
     assert.ok(row.text.includes("vanilla") && row.text === row.text.toLowerCase());

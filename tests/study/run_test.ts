@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { studies } from "../../experiments/mod.ts";
 import { demo } from "../../experiments/demo.ts";
@@ -10,7 +10,7 @@ import { readLintRows } from "../../lib/commands/lint_split.ts";
 import { lintSplit } from "../../lib/split/mod.ts";
 import { study000 } from "../../experiments/s000_ravdess_cnn.ts";
 import { study001 } from "../../experiments/s001_ravdess_pictures.ts";
-import { prepare, runFolds, runStudy, splitCsv } from "../../lib/study/run.ts";
+import { planRun, prepare, runFolds, runStudy, splitCsv } from "../../lib/study/run.ts";
 import { engine } from "../engine/engine_for_tests.ts";
 import { onSynthetic, prepareSmall, smallCorpus, temporaryFolder, tinyCorpora } from "./small.ts";
 
@@ -113,6 +113,43 @@ Deno.test("unknown variants and protocols name what there is; a missing corpus s
     /up to 1, not at NaN/,
   );
   await assert.rejects(prepare(studies[0]!, { dir: join(temporaryFolder(), "nothing") }), /nothing: .*no such/i);
+});
+
+Deno.test("missing, extra and unknown files are named; allowed, they are recorded, and only then", async () => {
+  const dir = tinyCorpora({ cremaD: 4 });
+  const study = {
+    ...demo,
+    corpora: ["crema-d", "savee"],
+    speakers: [...[1, 2, 3, 4].map((i) => `crema-d-100${i}`), "savee-DC"],
+  };
+  const plan = async () =>
+    await planRun(await prepare(study, { dir, allowIncomplete: true }), { ...options, out: dir });
+  const before = await plan();
+  assert.equal((before.config.missing as string[]).length, 4 * (82 - 12) - 1 + 120);
+  assert.deepEqual([before.config.extra, before.config.unknown], [undefined, undefined]);
+
+  copyFileSync(join(dir, "crema-d/1002_DFA_NEU_XX.wav"), join(dir, "crema-d/1002_TIE_NEU_XX.wav"));
+  rmSync(join(dir, "crema-d/1002_DFA_NEU_XX.wav"));
+  await assert.rejects(
+    prepare(study, { dir }),
+    /no speech file of savee .*; crema-d is incomplete, .*crema-d\/1002_TIE_NEU_XX; .*--allow-incomplete/,
+  );
+  writeFileSync(join(dir, "crema-d/take 3.wav"), "");
+  await assert.rejects(prepare(study, { dir }), /unknown file name, crema-d\/take 3\.wav; .*--allow-incomplete/);
+  const { config, identity, examples } = await plan();
+  assert.deepEqual(config.extra, ["crema-d/1002_TIE_NEU_XX"]);
+  assert.deepEqual(config.unknown, ["crema-d/take 3.wav"]);
+  assert.ok((config.missing as string[]).includes("crema-d/1002_DFA_NEU_XX"));
+  assert.ok((config.missing as string[]).includes("savee/DC_a01"));
+  assert.ok(!(config.missing as string[]).includes("savee/JE_a01"));
+  assert.equal(examples.length, 4 * 12);
+  assert.notEqual(identity, before.identity);
+
+  const whole = await prepareSmall(demo);
+  const strict = await planRun(whole, { ...options, out: dir });
+  for (const name of ["missing", "extra", "unknown"]) assert.equal(name in strict.config, false, name);
+  const allowed = await prepare(onSynthetic(demo), { dir: whole.dir, allowIncomplete: true });
+  assert.equal((await planRun(allowed, { ...options, out: dir })).identity, strict.identity);
 });
 
 Deno.test("a split is written as lint-split reads it, and the linter finds what the protocol leaks", async () => {

@@ -135,6 +135,75 @@ Deno.test("a training stopped after any epoch and started again equals one that 
   }
 });
 
+Deno.test("the seconds of an interrupted training count up to the checkpoint from which it goes on", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "serlab-")), "a.ckpt"), checkpoint = checkpointFile(path);
+  const plan: TrainingPlan = { epochs: 6, batchSize: 3 };
+  /** A session that was compiling for so many seconds before. */
+  const session = (compiledSec: number, signal?: AbortSignal, onEpoch?: (log: EpochLog) => void) =>
+    fit(scripted([]).trainer, two, plan, {
+      seed: 0,
+      checkpoint,
+      checkpointEverySec: 0,
+      startedAt: performance.now() - 1000 * compiledSec,
+      signal,
+      onEpoch,
+    });
+  const isAbout = (seconds: number, expected: number): void =>
+    assert.ok(seconds >= expected && seconds < expected + 50, `${seconds} s, not ${expected} s`);
+  for (const compiledSec of [100, 1000]) {
+    const abort = new AbortController();
+    await assert.rejects(session(compiledSec, abort.signal, () => checkpoint.load() && abort.abort()));
+  }
+  isAbout((await session(0)).seconds, 1100);
+  const { meta, arrays } = checkpoint.load()!;
+  const { seconds, ...old } = meta as { seconds: number };
+  isAbout(seconds, 1100);
+  checkpoint.save({ meta: old, arrays });
+  isAbout((await session(10)).seconds, 10);
+  checkpoint.clear();
+  isAbout((await session(10)).seconds, 10);
+});
+
+Deno.test("a kill costs at most one epoch, or of shorter ones as many as twenty writes take, 10 s at most", async () => {
+  /** Epochs that are kept of twelve, by what an epoch and a write take, s. */
+  const kept = async (epochSec: number, writeSec: number, checkpointEverySec?: number): Promise<number[]> => {
+    const { now } = performance, epochs: number[] = [];
+    let clock = 0;
+    performance.now = () => 1000 * clock;
+    try {
+      const { trainer } = scripted([]);
+      const slow: Trainer = {
+        ...trainer,
+        trainOnBatch() {
+          clock += epochSec;
+          return Promise.resolve({ loss: 1, accuracy: 0 });
+        },
+      };
+      const checkpoint: CheckpointStore = {
+        load: () => null,
+        save({ meta }) {
+          clock += writeSec;
+          epochs.push((meta as { loop: { history: EpochLog[] } }).loop.history.length);
+        },
+        clear() {},
+      };
+      await fit(slow, two, { epochs: 12, batchSize: 3 }, { seed: 0, checkpoint, checkpointEverySec });
+    } finally {
+      performance.now = now;
+    }
+    return epochs;
+  };
+  const all = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+  assert.deepEqual(await kept(3, 0.125), all);
+  assert.deepEqual(await kept(60, 5), all);
+  assert.deepEqual(await kept(3, 0.375), [1, 3, 5, 7, 9, 11]);
+  assert.deepEqual(await kept(3, 5), [1, 4, 7, 10]);
+  // Before the first one it is not known what they take: 2 s.
+  assert.deepEqual(await kept(0.5, 0.0625), [3, 5, 7, 9, 11]);
+  assert.deepEqual(await kept(0.5, 0.0625, 0), all);
+  assert.deepEqual(await kept(60, 0, Infinity), []);
+});
+
 Deno.test("a damaged checkpoint and one of another training are refused", async () => {
   const path = join(mkdtempSync(join(tmpdir(), "serlab-")), "a.ckpt");
   const checkpoint = checkpointFile(path);
