@@ -159,6 +159,14 @@ export const study002: Study = {
       copies: NOTEBOOK,
       input: { recipe: "study002-frames", inputShape: [FRAMES, 2 + COEFFICIENTS] },
     },
+    "cnn-lstm-whole": {
+      describe: "cnn-lstm on all the recordings, trained to its end, for which the notebook's network takes days here",
+      model: (options) => cnnLstm(options),
+      ...training,
+      copies: NOTEBOOK,
+      input: { recipe: "study002-frames", inputShape: [FRAMES, 2 + COEFFICIENTS] },
+      group: "whole",
+    },
     "conv1d-readme": {
       describe: "the notebook's network with the README's four augmentations, five rows a recording",
       model: (options) => study002Conv1d(options),

@@ -37,6 +37,17 @@ function standIn({ classes, seed }: { readonly classes: number; readonly seed: n
   });
 }
 
+/** The like for study 002's frames. */
+function linear({ classes, seed }: { readonly classes: number; readonly seed: number }): tf.LayersModel {
+  const { flatten, dense } = tf.layers;
+  return tf.sequential({
+    layers: [
+      flatten({ inputShape: [108, 22] }),
+      dense({ units: classes, activation: "softmax", kernelInitializer: glorot(seed, "d") }),
+    ],
+  });
+}
+
 /**
  * The study with little to compute: of every protocol one fold and few of its rows; of nine copies two; study 002's
  * network of 7.2 million parameters in one variant, as published and clean, small ones where the rows alone differ; VGG16 with a
@@ -68,6 +79,8 @@ function quick(study: Study): Study {
         ...(copies ? { copies: { ...copies, of: study.id === "001" ? copies.of.slice(0, 2) : copies.of } } : {}),
         ...(pretrained ? { model: (options) => study001Vgg16({ ...options, widthDivisor: 32 }) } : {}),
         ...(variant.group === "augmentation" ? { model: standIn } : {}),
+        // Its rows, folds and features are cnn-lstm's.
+        ...(variant.group === "whole" ? { model: linear } : {}),
       },
     ]),
   );
