@@ -128,7 +128,8 @@ export const study002: Study = {
     n: 9722,
     recordings: 7183,
     source: "SajedTabikh/EmotionalSpeechRecognition, README (2024-09-25)",
-    note: "an accuracy on rows: 9,722 of 48,608 that were made of 12,152 recordings, 7,183 of which are tested",
+    note: "an accuracy on rows: 9,722 of 48,608 that were made of 12,152 recordings, 7,183 of which are tested; the " +
+      "copies' noise was drawn without a seed, here with the run's",
   }],
   flaw: "The copies were made before the split, so that 99.0 % of the test rows have a row of the same recording in " +
     "training, and the test rows also chose the epoch and the learning rate.",

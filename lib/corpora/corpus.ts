@@ -73,6 +73,8 @@ export type DownloadSource =
     readonly media: string;
     /** Number of audio files in the folder. */
     readonly files: number;
+    /** Other files of the archive that are kept where it has them, by the ends of their paths. */
+    readonly beside?: readonly string[];
   };
 
 /** Something in the corpus that a user should know before counting on it. */

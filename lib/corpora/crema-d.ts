@@ -140,7 +140,7 @@ export const cremaD: Corpus = {
   homepage: "https://github.com/CheyneyComputerScience/CREMA-D",
   howToGet:
     "deno task data get crema-d, or clone https://github.com/CheyneyComputerScience/CREMA-D with Git LFS and put " +
-    "its AudioWAV into data/crema-d.",
+    "its AudioWAV into data/crema-d, and beside it processedResults, where listeners' votes stand.",
   downloads: [{
     kind: "git-lfs",
     channel: "speech",
@@ -149,6 +149,7 @@ export const cremaD: Corpus = {
     folder: "AudioWAV",
     media: "https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/master/AudioWAV/",
     files: 7442,
+    beside: ["processedResults/tabulatedVotes.csv"],
   }],
   oddities: [
     { keys: ["crema-d/1076_MTI_SAD_XX"], what: "All of its samples are zero." },

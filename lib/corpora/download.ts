@@ -132,17 +132,23 @@ async function fetchLfs(
     onProgress: (done, total) =>
       options.onProgress?.({ step: "download", done, ...(total === undefined ? {} : { total }) }),
   });
-  let paths: string[];
+  const isAudio = (path: string): boolean => path.split("/").at(-2) === source.folder && path.endsWith(".wav");
+  let unpacked: string[];
   try {
-    paths = await unzip(archive, target, {
+    unpacked = await unzip(archive, target, {
       // Pointers are small; a host that packs the audio itself is welcome too.
       maxBytes: source.files * MAX_RECORDING_BYTES,
-      accept: (path) => path.split("/").at(-2) === source.folder && path.endsWith(".wav"),
+      accept: (path) => isAudio(path) || source.beside?.some((end) => path.endsWith(`/${end}`)) === true,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   } finally {
     // Nothing tells whether such an archive is whole but unpacking it, so it is never kept for the next call.
     rmSync(archive, { force: true });
+  }
+  const paths = unpacked.filter(isAudio);
+  for (const path of unpacked) {
+    // A table that lies in Git LFS too is of no use as a pointer; the audio is complete without it.
+    if (!isAudio(path) && lfsPointer(readFileSync(join(target, path)))) rmSync(join(target, path));
   }
   if (paths.length !== source.files) {
     throw new CorpusError(`${source.archive}: its ${source.folder} has ${paths.length} files, not ${source.files}.`);

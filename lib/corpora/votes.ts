@@ -4,11 +4,12 @@
  * @module
  */
 
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CorpusError } from "../errors.ts";
 import { readFileOr, sha256Hex } from "../io.ts";
 import type { Emotion } from "../types.ts";
+import { fileName } from "./corpus.ts";
+import { listFiles } from "./find.ts";
 
 /** Votes of people who listened to the audio alone. */
 export interface ListenerVotes {
@@ -65,32 +66,16 @@ export function parseCremaVotes(bytes: Uint8Array, file: string): ListenerVotes 
   return { corpus: "crema-d", sha256: sha256Hex(bytes), byKey };
 }
 
-/** Deepest folder in which votes are looked for. */
-const DEPTH = 6;
-
 /**
- * Looks for CREMA-D's votes below a folder, in its `processedResults`.
+ * Looks for CREMA-D's votes below a folder, at any depth and through links, as its recordings are.
  *
  * @returns null where they are not there.
- * @throws {CorpusError} when the file is there and is not that table.
+ * @throws {CorpusError} when the folder cannot be read, or the file is there and is not that table.
  */
-export function findVotes(dir: string): ListenerVotes | null {
-  const search = (folder: string, depth: number): string | null => {
-    let entries;
-    try {
-      entries = readdirSync(folder, { withFileTypes: true });
-    } catch {
-      return null;
-    }
-    if (entries.some((entry) => entry.isFile() && entry.name === FILE)) return join(folder, FILE);
-    // Folders of audio have thousands of files and nothing of this kind below them.
-    for (const entry of entries.length > 2000 || depth === 0 ? [] : entries) {
-      if (!entry.isDirectory() || entry.name.startsWith(".")) continue;
-      const found = search(join(folder, entry.name), depth - 1);
-      if (found !== null) return found;
-    }
-    return null;
-  };
-  const path = search(dir, DEPTH);
-  return path === null ? null : parseCremaVotes(readFileOr(path, CorpusError), path);
+export async function findVotes(dir: string): Promise<ListenerVotes | null> {
+  const { files } = await listFiles(dir);
+  const path = files.find((file) => fileName(file) === FILE);
+  if (path === undefined) return null;
+  const full = join(dir, path);
+  return parseCremaVotes(readFileOr(full, CorpusError), full);
 }

@@ -194,7 +194,7 @@ export async function prepare(study: Study, options: PrepareOptions): Promise<Pr
     extra,
     unknown,
     fraction,
-    votes: study.corpora.includes("crema-d") ? findVotes(dir) : null,
+    votes: study.corpora.includes("crema-d") ? await findVotes(dir) : null,
     cache,
     memory: new Map(),
   };

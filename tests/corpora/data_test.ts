@@ -12,6 +12,7 @@ import { getCorpus, type GetProgress } from "../../lib/corpora/download.ts";
 import { corpora, indexCorpus, readManifest } from "../../lib/corpora/mod.ts";
 import { savee } from "../../lib/corpora/savee.ts";
 import { serveFile, withHost } from "./host.ts";
+import { findVotes } from "../../lib/corpora/votes.ts";
 import { tess } from "../../lib/corpora/tess.ts";
 import { inFolder, tinyWav, writeFiles } from "./temporary.ts";
 
@@ -138,6 +139,9 @@ function lfsScene(
     ),
     "Repo-master/AudioMP3/1001_DFA_ANG_XX.mp3": pointer(tinyWav()),
     "Repo-master/README.md": new Uint8Array(10),
+    "Repo-master/processedResults/tabulatedVotes.csv": new TextEncoder().encode(VOTES),
+    "Repo-master/processedResults/summaryTable.csv": new Uint8Array(10),
+    "Repo-master/AudioWAV/large/tabulatedVotes.csv": pointer(new Uint8Array(10)),
   });
   const counts = new Map<string, number>();
   const fetched: string[] = [];
@@ -173,12 +177,15 @@ function lfsScene(
           folder: "AudioWAV",
           media: `${url}/media/AudioWAV/`,
           files: names.length,
+          beside: ["processedResults/tabulatedVotes.csv", "large/tabulatedVotes.csv"],
         }],
       };
       await work(corpus, dir, fetched);
     })
   );
 }
+
+const VOTES = '"","A","D","F","H","N","S","fileName"\n"100001",8,0,0,0,2,0,"1001_DFA_ANG_XX"\n';
 
 const CREMA = Object.fromEntries(
   ["ANG", "DIS", "FEA", "HAP", "NEU", "SAD"].map((code, i) => [`1001_DFA_${code}_XX.wav`, tinyWav(i)]),
@@ -194,6 +201,8 @@ Deno.test("CREMA-D's large files are fetched for their pointers, each verified b
     const { rows } = await indexCorpus(dir, { corpus: "crema-d", allowIncomplete: true });
     assert.deepEqual(rows.map((row) => row.sha256), Object.keys(CREMA).sort().map((name) => sha256Hex(CREMA[name]!)));
     assert.deepEqual(readdirSync(dir), ["crema-d"]);
+    // What listeners heard comes with it.
+    assert.equal((await findVotes(dir))!.byKey.get("crema-d/1001_DFA_ANG_XX")?.angry, 8);
   });
 });
 

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { study001 } from "../../experiments/s001_ravdess_pictures.ts";
 import { study002 } from "../../experiments/s002_four_corpora_conv1d.ts";
-import { parseCremaVotes } from "../../lib/corpora/votes.ts";
+import { findVotes, parseCremaVotes } from "../../lib/corpora/votes.ts";
 import { RandomState, stream } from "../../lib/random.ts";
 import { expand, randomOverSampler, withDuplicates } from "../../lib/study/examples.ts";
 import { copyRecords } from "../../lib/study/features.ts";
 import { scoreListeners } from "../../lib/study/listeners.ts";
 import type { ManifestRow } from "../../lib/types.ts";
+import { inFolder, writeFiles } from "../corpora/temporary.ts";
 
 // imbalanced-learn, RandomOverSampler(random_state=seed): tests/golden/make_over_sampler.py.
 const golden = JSON.parse(readFileSync(new URL("../golden/over_sampler.json", import.meta.url), "utf8")) as {
@@ -116,4 +118,17 @@ Deno.test("listeners are scored on the tested clips, audio alone, a clip once", 
     () => parseCremaVotes(new TextEncoder().encode("a,b\n1,2"), "votes.csv"),
     /votes\.csv: has no column A/,
   );
+});
+
+Deno.test("listeners' votes are found as recordings are: at any depth, through links, not in hidden folders", async () => {
+  const csv = '"","A","D","F","H","N","S","fileName"\n"100001",8,0,0,0,2,0,"1001_IEO_ANG_HI"\n';
+  await inFolder(async (dir) => {
+    writeFiles(dir, {
+      "here/.hidden/tabulatedVotes.csv": csv,
+      "elsewhere/CREMA-D/processedResults/tabulatedVotes.csv": csv,
+    });
+    assert.equal(await findVotes(join(dir, "here")), null);
+    symlinkSync(join(dir, "elsewhere", "CREMA-D"), join(dir, "here", "crema-d"));
+    assert.deepEqual([...(await findVotes(join(dir, "here")))!.byKey.keys()], ["crema-d/1001_IEO_ANG_HI"]);
+  });
 });
