@@ -31,9 +31,8 @@ export const study004: Study = {
       n: 192,
       of: "a sibling's",
       source: "sdrahmath/Speech-Emotion-Detection, the saved run of a sibling with the identical recipe",
-      note:
-        "another repository's, made with a copy of the corpus at 16 kHz, where this one has the original's 48 kHz: " +
-        "study 004 itself published no number",
+      note: "another repository's: study 004 itself published no number",
+      differs: "it was made with a copy of the corpus at 16 kHz, ours with RAVDESS's own 48 kHz",
     },
     {
       variant: "unscaled",

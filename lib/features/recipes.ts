@@ -175,8 +175,8 @@ function study002Values(wave: Waveform) {
  * Study 002 repaired: the same values of audio that was padded with zeros to 2.5 s, so that a value stands in the same
  * column whatever the duration.
  *
- * The offset is there to skip the silence before a corpus's recordings. Audio of 0.6 s or less would be gone with it, so
- * it is heard whole, from its start; a new file may have any length. No recording of the corpora is that short.
+ * The offset drops the first 0.6 s, in RAVDESS mostly silence. Audio of 0.6 s or less would be gone with it, so it is
+ * heard whole, from its start; a new file may have any length. No recording of the corpora is that short.
  */
 export const study002Padded: Recipe = define({
   name: "study002-padded",

@@ -75,7 +75,8 @@ const COLUMNS: readonly Column[] = [
     name: "Claimed",
     key: (row) => row.claim?.accuracy ?? -1,
     numeric: true,
-    cell: (row) => row.claim ? `${percent(row.claim.accuracy)}, n ${row.claim.n}` : "–",
+    cell: (row) =>
+      row.claim ? `${percent(row.claim.accuracy)}, n ${row.claim.n}${row.claim.of ? ` (${row.claim.of})` : ""}` : "–",
   },
   { name: "UAR", key: (row) => row.uar, numeric: true, cell: (row) => percent(row.uar) },
   { name: "Clips", key: (row) => row.clips, numeric: true, cell: (row) => String(row.clips) },

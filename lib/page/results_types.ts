@@ -8,8 +8,10 @@
 export interface ResultClaim {
   /** Accuracy in [0, 1]. */
   readonly accuracy: number;
-  /** Clips it was measured on. */
+  /** Recordings it was measured on. */
   readonly n: number;
+  /** Whose number it is, where it is not the study's own. */
+  readonly of?: string;
 }
 
 /** One variant under one protocol, over its seeds. */

@@ -165,6 +165,8 @@ export interface RunInput extends RunId {
   readonly peakMemoryMb: number;
   /** Listeners on the same clips, where the corpus has votes. */
   readonly listeners?: ListenerScore;
+  /** Audio files that lay there under names that no corpus uses and that were passed over; no row follows from them. */
+  readonly ignored?: readonly string[];
 }
 
 /** A run record as it stands in its file. */
@@ -387,6 +389,7 @@ function recordOf(run: RunInput, predictions: Predictions): RunRecord {
     metrics,
     seconds,
     peakMemoryMb,
+    ...(run.ignored ? { ignored: run.ignored } : {}),
     ...(run.listeners ? { listeners: run.listeners } : {}),
     predictions: `${variant}-s${seed}.predictions.csv`,
     folds,

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../io.ts";
 import { minimumDetectableDifference } from "../training/statistics.ts";
 import { classificationReport, formatFixed, mostConfused } from "../training/metrics.ts";
+import { compareEstimates, type Estimate } from "./compare.ts";
 import {
   cellConfusionSvg,
   cellFigureName,
@@ -36,9 +37,11 @@ import {
   type Cell,
   type CheckedRecord,
   claimInterval,
+  claimSource,
   type ClaimText,
   compareCells,
   isMain,
+  marked,
   middleRun,
   oneAnswer,
   protocolOf,
@@ -46,7 +49,7 @@ import {
   studyCells,
   type StudyText,
 } from "./summary.ts";
-import { intervalText, kindText, percent, plural, range, signedPoints, spread, table } from "./text.ts";
+import { intervalText, kindText, percent, plural, range, spread, table } from "./text.ts";
 
 export type { ClaimText, StudyText } from "./summary.ts";
 
@@ -107,8 +110,8 @@ function glance(parts: readonly StudyCells[]): string[] {
     const value = (variant: string, protocol: string): string => {
       const cell = cells.find((each) => each.variant === variant && each.protocol === protocol);
       if (cell === undefined) return notRun(study, variant);
-      const less = shortened(cell, study);
-      return `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})` +
+      const less = shortened(cell, study), { interval, kind, speakers } = cell.intervals;
+      return `${spread(cell.accuracy)} (${intervalText(interval.accuracy, kind, speakers)})` +
         `${less === null ? "" : `, **on ${less}**`}${oneAnswer(cell) === null ? "" : ", **training failed**"}`;
     };
     return [...variants].map((variant) => [
@@ -121,37 +124,37 @@ function glance(parts: readonly StudyCells[]): string[] {
     ]);
   });
   if (rows.length === 0) return [];
-  const columns = ["study", "variant", "claimed", "reproduced as published (95 %)", "left without leaks (95 %)"];
+  const columns = ["study", "variant", "claimed", "under the published protocol (95 %)", "left without leaks (95 %)"];
   return ["## At a glance", "", ...table(columns, rows, 0), ""];
 }
 
-/** How a published number and a measured one lie to each other. */
-function overlapOf(claim: ClaimText, cell: Cell): boolean {
-  const claimed = claimInterval(claim);
-  const [low, high] = cell.intervals.interval.accuracy;
-  return claimed[0] <= high && low <= claimed[1];
-}
+const estimateOf = ({ accuracy, intervals }: Cell): Estimate => ({
+  value: accuracy.mean,
+  interval: intervals.interval.accuracy,
+});
 
 /** What a claim's own protocol gave, and what is left of it. */
 function verdicts(study: StudyText, claim: ClaimText, find: (variant: string, protocol: string) => Cell | undefined) {
   const { variant } = claim;
   const isOne = study.claims.filter((each) => each.variant === variant).length === 1;
   const title = isOne ? "Claim" : `Claim of ${percent(claim.accuracy, 2)}`;
+  const published: Estimate = { value: claim.accuracy, interval: claimInterval(claim) };
   const lines: string[] = [];
   const reproduced = find(variant, "as-published");
   if (reproduced !== undefined && oneAnswer(reproduced) === null) {
     const less = shortened(reproduced, study);
     const reaching = reproduced.runs.filter(({ record }) => record.metrics.accuracy >= claim.accuracy - 1e-9).length;
+    const { differ, text } = compareEstimates(estimateOf(reproduced), published);
     lines.push(
       `- **${title} and reproduction of *${variant}*:** ` +
         (less === null
           ? `${reaching} of ${plural(reproduced.runs.length, "seed")} ` +
-            `${reproduced.runs.length === 1 ? "reaches" : "reach"} the claim; ` +
-            (overlapOf(claim, reproduced)
-              ? "the two intervals overlap, so the numbers cannot be told apart."
-              : reaching > 0 || reproduced.accuracy.mean > claim.accuracy
-              ? "the two intervals do not overlap: the reproduction lies above the claim."
-              : "the two intervals do not overlap: the claim was not reproduced.")
+            `${reaching === 1 || reproduced.runs.length === 1 ? "reaches" : "reach"} the claim; ${text}` +
+            (!differ
+              ? "."
+              : reproduced.accuracy.mean > claim.accuracy
+              ? ": the reproduction lies above the claim."
+              : ": the claim was not reproduced.")
           : `trained on ${less}, which is not the study's training: ` +
             `${percent(reproduced.accuracy.mean)} neither reproduces the claim nor refutes it.`),
     );
@@ -159,56 +162,28 @@ function verdicts(study: StudyText, claim: ClaimText, find: (variant: string, pr
   const clean = find(variant, "clean");
   if (clean !== undefined && oneAnswer(clean) === null) {
     const less = shortened(clean, study);
-    const points = formatFixed(100 * Math.abs(clean.accuracy.mean - claim.accuracy), 1);
-    const side = clean.accuracy.mean < claim.accuracy ? "below" : "above";
-    const counted = claim.recordings ?? claim.n;
+    const { text } = compareEstimates(estimateOf(clean), published);
     lines.push(
-      `- **${title} and what is left of *${variant}*:** the clean mean lies ${points} points ${side} the claim; ` +
-        (less === null
-          ? overlapOf(claim, clean)
-            ? `the two intervals overlap, so with ${counted} clips in the claim they cannot be told apart.`
-            : "the two intervals do not overlap."
-          : `but it was trained on ${less}.`),
+      `- **${title} and what is left of *${variant}*:** ${text}` +
+        (less === null ? "." : `, but what is left was trained on ${less}.`),
     );
   }
   return lines;
 }
 
-/** What the leaks were worth: the same variant, trained alike, as published and without them. */
-function worth(study: StudyText, cells: readonly Cell[]): string[] {
+/** What is lost from the published protocol to the clean one by the same variant, trained alike. */
+function lost(study: StudyText, cells: readonly Cell[]): string[] {
   return cells.filter(({ protocol }) => protocol === "as-published").flatMap((leaky) => {
     const clean = cells.find(({ variant, protocol }) => protocol === "clean" && variant === leaky.variant);
     if (clean === undefined || oneAnswer(clean) !== null || oneAnswer(leaky) !== null) return [];
     const less = shortened(clean, study);
     if (less !== shortened(leaky, study)) return [];
-    const [a, b] = [leaky.intervals.interval.accuracy, clean.intervals.interval.accuracy];
-    const overlap = a[0] <= b[1] && b[0] <= a[1];
+    const { text } = compareEstimates(estimateOf(clean), estimateOf(leaky));
     return [
-      `- **What the leaks are worth for *${leaky.variant}*:** ${percent(leaky.accuracy.mean)} as published, ` +
-      `${percent(clean.accuracy.mean)} without them${less === null ? "" : ` (on ${less})`}: ` +
-      `${signedPoints(clean.accuracy.mean - leaky.accuracy.mean)} points; ` +
-      (overlap ? "the intervals overlap, so they cannot be told apart." : "the intervals do not overlap."),
+      `- **From the published protocol to the clean one, *${leaky.variant}*:** ${percent(leaky.accuracy.mean)} to ` +
+      `${percent(clean.accuracy.mean)}${less === null ? "" : ` (both on ${less})`}; ${text}.`,
     ];
   });
-}
-
-/** What the picture of all studies leaves out, and why. */
-function besideForest(parts: readonly StudyCells[]): string[] {
-  const published = parts.filter(({ study }) => study !== undefined && isPublished(study));
-  const failed = published.flatMap(({ id, study, cells }) =>
-    cells.filter((cell) => isMain(cell, study) && oneAnswer(cell) !== null)
-      .map(({ variant, protocol }) => `${id} *${variant}*, \`${protocol}\``)
-  );
-  const claims = published.flatMap(({ id, study, cells }) =>
-    study!.claims.filter((claim) => forestClaim(study!, cells, claim.variant) !== claim)
-      .map(({ variant, accuracy }) => `${id} *${variant}* ${percent(accuracy, 2)}`)
-  );
-  return [
-    ...(failed.length > 0 ? [`Not in the figure, because their training failed: ${failed.join("; ")}.`, ""] : []),
-    ...(claims.length > 0
-      ? [`Claims that are not in the figure, as further ones of a variant or without a run: ${claims.join("; ")}.`, ""]
-      : []),
-  ];
 }
 
 /** The card of a study: claim, reproduction, what is left, and why they differ. */
@@ -221,7 +196,8 @@ function card({ study, cells: all }: StudyCells): string[] {
     cells.find((cell) => cell.variant === variant && cell.protocol === protocol);
   const rows: string[][] = [];
   for (const variant of variants) {
-    for (const claim of study.claims.filter((each) => each.variant === variant)) {
+    const claims = study.claims.filter((each) => each.variant === variant);
+    for (const claim of claims) {
       const { accuracy, n, recordings, of } = claim;
       rows.push([
         variant,
@@ -231,7 +207,8 @@ function card({ study, cells: all }: StudyCells): string[] {
         recordings === undefined ? plural(n, "clip") : `${plural(n, "row")} of ${plural(recordings, "clip")}`,
       ]);
     }
-    for (const [protocol, name] of [["as-published", "reproduced as published"], ["clean", "**left without leaks**"]]) {
+    const published = claims.length > 0 ? "reproduced as published" : "under the published protocol";
+    for (const [protocol, name] of [["as-published", published], ["clean", "**left without leaks**"]]) {
       const cell = find(variant, protocol!);
       const less = cell === undefined ? null : shortened(cell, study);
       const { interval, kind, speakers } = cell?.intervals ?? {};
@@ -251,18 +228,25 @@ function card({ study, cells: all }: StudyCells): string[] {
     "",
     ...table(["variant", "what", "accuracy", "95 % interval", "measured on"], rows, 0),
     "",
+    ...variantLines(study, variants),
     ...protocolLines(study, ["as-published", "clean"]),
     `- **The study's own mistake:** ${study.flaw}`,
     `- **Why they differ:** ${study.why}`,
-    ...worth(study, cells),
+    ...lost(study, cells),
   ];
-  for (const { variant, accuracy, source, note } of study.claims) {
-    const of = `${percent(accuracy, 2)} of *${variant}*`;
-    lines.push(`- **The claim of ${of}:** ${source}${note === undefined ? "" : `; in truth ${note}`}.`);
+  for (const claim of study.claims) {
+    lines.push(`- **The claim of ${percent(claim.accuracy, 2)} of *${claim.variant}*:** ${claimSource(claim)}.`);
   }
   for (const claim of study.claims) lines.push(...verdicts(study, claim, find));
   lines.push(...cells.flatMap((cell) => failure(cell, study)));
   return lines;
+}
+
+function variantLines(study: StudyText, variants: readonly string[]): string[] {
+  return variants.flatMap((variant) => {
+    const describe = study.variants?.[variant]?.describe;
+    return describe === undefined ? [] : [`- ***${variant}*:** ${describe}.`];
+  });
 }
 
 function protocolLines(study: StudyText, protocols: readonly string[]): string[] {
@@ -273,28 +257,60 @@ function protocolLines(study: StudyText, protocols: readonly string[]): string[]
 }
 
 function unpublished(study: StudyText, cells: readonly Cell[]): string[] {
-  const variants = new Set(cells.map(({ variant }) => variant));
   return [
     `Nobody's claim: ${study.why}`,
     "",
-    ...[...variants].flatMap((variant) => {
-      const describe = study.variants?.[variant]?.describe;
-      return describe === undefined ? [] : [`- ***${variant}*:** ${describe}.`];
-    }),
+    ...variantLines(study, [...new Set(cells.map(({ variant }) => variant))]),
     ...protocolLines(study, [...new Set(cells.map(({ protocol }) => protocol))]),
   ];
 }
 
+/** What the picture of all studies leaves out, and why. */
+function besideForest(parts: readonly StudyCells[]): string[] {
+  const published = parts.filter(({ study }) => study !== undefined && isPublished(study));
+  const failed = published.flatMap(({ id, study, cells }) =>
+    cells.filter((cell) => isMain(cell, study) && oneAnswer(cell) !== null)
+      .map(({ variant, protocol }) => `${id} *${variant}*, \`${protocol}\``)
+  );
+  const claims = published.flatMap(({ id, study, cells }) =>
+    study!.claims.filter((claim) => forestClaim(study!, cells, claim.variant) !== claim)
+      .map(({ variant, accuracy }) => `${id} *${variant}* ${percent(accuracy, 2)}`)
+  );
+  const others = published.flatMap(({ id, study, cells }) =>
+    study!.claims.flatMap((claim) =>
+      claim.of !== undefined && forestClaim(study!, cells, claim.variant) === claim
+        ? [`${id} *${claim.variant}* (${claim.of})`]
+        : []
+    )
+  );
+  return [
+    ...(others.length > 0
+      ? [`A published number in the figure that is not the study's own: ${others.join("; ")}.`, ""]
+      : []),
+    ...(failed.length > 0 ? [`Not in the figure, because their training failed: ${failed.join("; ")}.`, ""] : []),
+    ...(claims.length > 0
+      ? [
+        `Claims that are not in the figure (a variant's second one, or no reproduction drawn): ${claims.join("; ")}.`,
+        "",
+      ]
+      : []),
+  ];
+}
+
 /** Verdicts on pairs of variants under the same protocol. */
-function comparisons(cells: readonly Cell[]): string[] {
+function comparisons(cells: readonly Cell[], study: StudyText | undefined): string[] {
   const lines: string[] = [];
   const failed = new Set(cells.filter((cell) => oneAnswer(cell) !== null));
   cells.forEach((first, i) => {
     for (const second of cells.slice(i + 1)) {
       if (second.protocol !== first.protocol) continue;
       const names = [second, first].filter((cell) => failed.has(cell)).map(({ variant }) => `*${variant}*`);
+      const less = [second, first].map((cell) => shortened(cell, study));
+      const unlike = [second, first].flatMap(({ variant }, i) => less[i] === null ? [] : `*${variant}* on ${less[i]}`);
       const text = names.length > 0
         ? `not compared: the training of ${names.join(" and of ")} failed`
+        : less[0] !== less[1]
+        ? `not compared: they were not trained alike (${unlike.join(", ")})`
         : compareCells(second, first).text;
       lines.push(`- **\`${first.protocol}\`, *${second.variant}* against *${first.variant}*:** ${text}.`);
     }
@@ -303,7 +319,7 @@ function comparisons(cells: readonly Cell[]): string[] {
 }
 
 /** Scores and costs of cells, a line each. */
-function cellTables(cells: readonly Cell[]): string[] {
+function cellTables(cells: readonly Cell[], study: StudyText | undefined): string[] {
   const mean = (cell: Cell, of: (each: CheckedRecord) => number): number =>
     cell.runs.reduce((sum, each) => sum + of(each), 0) / cell.runs.length;
   const interval = ({ intervals: { interval, kind, speakers } }: Cell, of: "accuracy" | "uar"): string =>
@@ -311,7 +327,7 @@ function cellTables(cells: readonly Cell[]): string[] {
   return table(
     ["variant", "protocol", "seeds", "clips", "speakers", "accuracy", "95 %", "UAR", "95 %", "macro F1", "log loss"],
     cells.map((cell) => [
-      cell.variant,
+      marked(cell, study),
       `\`${cell.protocol}\``,
       String(cell.runs.length),
       cell.rows === cell.intervals.recordings ? String(cell.rows) : `${cell.rows} rows of ${cell.intervals.recordings}`,
@@ -329,7 +345,7 @@ function cellTables(cells: readonly Cell[]): string[] {
     table(
       ["variant", "protocol", "features, s", "training, s", "test, s", "peak memory, MiB"],
       cells.map((cell) => [
-        cell.variant,
+        marked(cell, study),
         `\`${cell.protocol}\``,
         ...(["features", "train", "evaluate"] as const).map((part) =>
           formatFixed(mean(cell, ({ record }) => record.seconds[part]), 1)
@@ -341,7 +357,7 @@ function cellTables(cells: readonly Cell[]): string[] {
   );
 }
 
-/** What the test sets of unseen speakers can show at best, a line a size. */
+/** How small a difference the test sets of unseen speakers can show, a line a size. */
 function detectable(cells: readonly Cell[]): string[] {
   const sizes = new Map<string, string[]>();
   for (const { bySpeaker, protocol, intervals: { recordings, speakers } } of cells) {
@@ -350,13 +366,14 @@ function detectable(cells: readonly Cell[]): string[] {
     const line = `${plural(recordings, "clip")} of ${plural(speakers, "speaker")}: ` +
       (least === null
         ? "no difference can be shown, there are too few speakers"
-        : `true differences under ${formatFixed(100 * least, 1)} points would mostly go unseen`);
+        : `true differences under about ${formatFixed(100 * least, 1)} points would mostly go unseen`);
     sizes.set(line, [...new Set([...sizes.get(line) ?? [], `\`${protocol}\``])]);
   }
   if (sizes.size === 0) return [];
   return [
-    "What a paired test over speakers can show at best (five per cent level, power 0.8; two models of which one alone is",
-    "right on three clips of ten, and no speaker differs from the others):",
+    "How small a difference a paired test over speakers can show, as a rule of thumb (level 5 %, power 0.8; on three clips of",
+    "ten exactly one of the two models is right, and speakers do not differ; models that agree more often are told apart",
+    "more finely):",
     "",
     ...[...sizes].map(([line, protocols]) => `- ${protocols.join(", ")}: ${line}.`),
     "",
@@ -367,13 +384,15 @@ function detectable(cells: readonly Cell[]): string[] {
 function overview(cells: readonly Cell[], study: StudyText | undefined): string[] {
   const isAblation = ({ variant }: Cell): boolean => study?.variants?.[variant]?.group === "ablation";
   const own = cells.filter((cell) => !isAblation(cell)), ablation = cells.filter(isAblation);
+  const less = new Set(cells.flatMap((cell) => shortened(cell, study) ?? []));
   return [
-    ...(own.length > 0 ? [...cellTables(own), ""] : []),
+    ...(less.size > 0 ? [`In this study's tables \\* marks what was trained on ${[...less].join("; ")}.`, ""] : []),
+    ...(own.length > 0 ? [...cellTables(own, study), ""] : []),
     ...(ablation.length > 0
       ? [
         "<details><summary>The same of the ablation's variants</summary>",
         "",
-        ...cellTables(ablation),
+        ...cellTables(ablation, study),
         "",
         "</details>",
         "",
@@ -444,11 +463,12 @@ function classes(id: string, cell: Cell, hasLearning: boolean): string[] {
 }
 
 /** What of its corpora a cell lacked or had besides, as its first record says; null where they were whole. */
-function incomplete({ runs: [{ record: { config } }] }: Cell): string | null {
-  const parts = (["missing", "extra", "unknown"] as const).flatMap((what) => {
+function incomplete({ runs: [{ record: { config, ignored } }] }: Cell): string | null {
+  const parts = (["missing", "extra"] as const).flatMap((what) => {
     const names = config[what];
     return Array.isArray(names) && names.length > 0 ? [`${plural(names.length, "recording")} ${what}`] : [];
   });
+  if (ignored !== undefined) parts.push(`${plural(ignored.length, "file")} of unknown name ignored`);
   return parts.length === 0 ? null : parts.join(", ");
 }
 
@@ -464,11 +484,13 @@ function provenance(cells: readonly Cell[], study: StudyText | undefined): strin
   }
   return [
     ...[...less].map(([text, which]) =>
-      `- **On ${text}:** ${which.length === cells.length ? "all of it" : which.join("; ")}.`
+      `- **On ${text}:** ${which.length === cells.length ? "all runs" : which.join("; ")}.`
     ),
     ...cells.flatMap((cell) => {
       const text = incomplete(cell);
-      return text === null ? [] : [`- **${cell.variant}, \`${cell.protocol}\`: the corpora were not whole, ${text}.**`];
+      return text === null
+        ? []
+        : [`- **${cell.variant}, \`${cell.protocol}\`: the corpora were not as distributed, ${text}.**`];
     }),
     ...cells.filter((cell) => cell.mixed.length > 0).map((cell) =>
       `- **${cell.variant}, \`${cell.protocol}\`: these seeds do not belong together, they differ in ${
@@ -510,17 +532,21 @@ export function renderReport(
     "Generated by `deno task report` from the run records in this folder; no number here is typed. Every record's",
     "metrics were recomputed from its predictions on the way.",
     "",
-    "- **Mean ± sd** is over seeds; seeds tell how far training scatters and never make a larger n.",
+    "- **Mean ± sd** is over seeds; seeds tell how far training scatters (in studies 001 and 004, as published, the split",
+    "  too) and never make a larger n.",
     "- **UAR** is recall averaged over the classes that have test rows; **macro F1** is averaged over the labels that",
-    "  occur in truth or prediction.",
-    "- **Intervals** (95 %): Wilson for clips split at random, rows made from one recording counting once; where the",
-    "  test's speakers are unseen, by speaker: from 10 speakers on a bootstrap over speakers, from 4 on a t interval over",
-    "  speaker scores, below only the range.",
-    "- **Log loss** is the mean cross-entropy of the test rows; the penalties on weights that Keras adds to its loss are",
-    "  not in it.",
+    "  occur in truth or prediction; **log loss** is the mean cross-entropy of the test rows, without the penalties on",
+    "  weights that Keras adds to its loss.",
+    "- **Intervals** (95 %): for clips split at random Wilson's, rows made from one recording counting once (the UAR's from",
+    "  the intervals of the classes' recalls); where the test's speakers are unseen, by speaker: from 10 speakers on a",
+    "  bootstrap over speakers, from 4 on a t interval over speaker scores, below only the range.",
+    "- **Two models** with unseen speakers are compared by a sign-flip test over speakers; under 6 it cannot be tested. With",
+    "  known speakers, on the same clips, by one over recordings, the median p over the seeds; on different ones, as a",
+    "  claim and what was measured, by the interval of the difference (Newcombe's, from the two intervals).",
+    "- **The published protocol and the clean one** differ in the clips they test and in the rows they train on too; the",
+    "  ladder, where there is one, changes one cause at a time.",
     "- **Seconds** of features are those of reading them where they had been kept; **memory** is the highest that the",
     "  process had reached, whatever else it had run before.",
-    "- **Two models** with unseen speakers are compared by a sign-flip test over speakers; under 6 it cannot be tested.",
     "",
   ];
   if (parts.length === 0) lines.push("There are no run records yet.", "");
@@ -535,7 +561,7 @@ export function renderReport(
   for (const part of parts) {
     const { id, study, cells } = part;
     const main = cells.filter((cell) => isMain(cell, study));
-    const pairs = comparisons(main);
+    const pairs = comparisons(main, study);
     const ladder = ladderSvg(id, cells, study);
     const ladderFile = ladder === null ? null : `figures/${id}-ladder.svg`;
     if (ladderFile !== null) files.set(ladderFile, ladder!);
@@ -546,8 +572,8 @@ export function renderReport(
     lines.push(
       ...ladderSection(study, cells, ladderFile),
       ...ablationSection(study, cells),
-      ...corporaSection(cells),
-      ...listenersSection(cells),
+      ...corporaSection(cells, study),
+      ...listenersSection(cells, study),
       ...sweepSection(sweeps.filter(({ study }) => study === id)),
     );
     if (cells.length > 0) lines.push("Made with:", "", ...provenance(cells, study), "");

@@ -17,7 +17,7 @@ import {
 } from "../training/statistics.ts";
 import { scores } from "../training/metrics.ts";
 import { confusionMatrix } from "../training/metrics.ts";
-import { type Cell, protocolOf, RUNG_ORDER, shortened, type StudyText } from "./summary.ts";
+import { type Cell, marked, protocolOf, RUNG_ORDER, shortened, type StudyText } from "./summary.ts";
 import { intervalText, kindText, percent, plural, range, signedPoints, spread, table } from "./text.ts";
 
 /** What every rung's sentence ends with: said once below the table. */
@@ -100,7 +100,7 @@ export function ladderSection(study: StudyText | undefined, cells: readonly Cell
       if (cell === undefined && none === undefined && protocolOf(study, rung) === undefined) continue;
       rows.push(
         cell === undefined ? [variant, `\`${rung}\``, none ? `does not apply: ${none[1]}` : "not run", "", "", ""] : [
-          variant,
+          marked(cell, study),
           `\`${rung}\``,
           `${spread(cell.accuracy)} (${range(cell.intervals.interval.accuracy)})`,
           spread(cell.uar),
@@ -118,8 +118,8 @@ export function ladderSection(study: StudyText | undefined, cells: readonly Cell
       return describe === undefined ? [] : [`- \`${rung}\`: ${describe.replace(COMMON_TO_RUNGS, "")}.`];
     }),
     "",
-    "Every rung trains on equally many rows of a class, as many as the poorest rung has, so that its rungs differ in one",
-    "cause alone. `as-published` and `clean` train on all the rows they have: a rung's value and theirs are not one ladder.",
+    "Every rung trains on equally many rows of a class, as many as the poorest rung has, so that neighbouring rungs differ in",
+    "one cause alone. `as-published` and `clean` train on all the rows they have: a rung's value and theirs are not one ladder.",
     "",
   );
   const common = protocolOf(study, "cross-corpus")?.commonLabels;
@@ -136,7 +136,7 @@ export function ladderSection(study: StudyText | undefined, cells: readonly Cell
         compared.map((cell) => {
           const part = scoresOf(cell, (predictions) => restrictPredictions(predictions, common));
           return [
-            cell.variant,
+            marked(cell, study),
             `\`${cell.protocol}\``,
             ...(part === null ? ["0", "", ""] : [
               String(part.intervals.recordings),
@@ -154,7 +154,7 @@ export function ladderSection(study: StudyText | undefined, cells: readonly Cell
 }
 
 /** Every corpus by itself, where a study has several. */
-export function corporaSection(cells: readonly Cell[]): string[] {
+export function corporaSection(cells: readonly Cell[], study?: StudyText): string[] {
   const several = cells.filter((cell) => (cell.runs[0].record.metrics.corpora?.length ?? 0) > 1);
   if (several.length === 0) return [];
   return [
@@ -171,7 +171,7 @@ export function corporaSection(cells: readonly Cell[]): string[] {
           if (own === null) return [];
           const { intervals } = own;
           return [[
-            cell.variant,
+            marked(cell, study),
             `\`${cell.protocol}\``,
             corpus,
             String(intervals.recordings),
@@ -191,14 +191,14 @@ export function corporaSection(cells: readonly Cell[]): string[] {
 }
 
 /** Listeners beside models on the same clips. */
-export function listenersSection(cells: readonly Cell[]): string[] {
+export function listenersSection(cells: readonly Cell[], study?: StudyText): string[] {
   const heard = cells.filter(({ runs }) => runs.some(({ record }) => record.listeners !== undefined));
   if (heard.length === 0) return [];
   return [
     "### Listeners",
     "",
-    "People who heard the same clips, audio alone, and the label that the actor was asked for: the chance that one of",
-    "them names it, and how often most of them do.",
+    "How often one listener, hearing the audio alone, names the label that the actor was asked for, and how often most of",
+    "them do; the model on the same clips, copies left out.",
     "",
     ...table(
       ["variant", "protocol", "corpus", "clips", "votes", "one listener", "most listeners", "model"],
@@ -207,7 +207,7 @@ export function listenersSection(cells: readonly Cell[]): string[] {
         const { corpus, clips, votes, accuracy, majority } = scored[0]!;
         const model = meanSd(scored.map((each) => each.model));
         return [
-          cell.variant,
+          marked(cell, study),
           `\`${cell.protocol}\``,
           corpus,
           String(clips),
@@ -387,9 +387,9 @@ const FIGURE_TEXT: Readonly<Record<string, string>> = {
 export function searchSummary(sweeps: readonly SweepText[]): string[] {
   if (sweeps.length === 0) return [];
   const rows = sweeps.map(
-    ({ study, variant, protocol, method, configurations, fraction, folds, optimism, unsealed }) => {
+    ({ study, variant, protocol, method, configurations, fraction, epochs, folds, optimism, unsealed }) => {
       const best = folds.flatMap((fold) => fold.best ?? []);
-      const share = fraction === 1 ? "" : `, ${percent(fraction)} of the recordings`;
+      const share = fraction === 1 ? "" : `, ${percent(fraction, 0)} of the recordings, ${epochs} epochs at most`;
       return [
         `${study} *${variant}*, \`${protocol}\``,
         `${method}, ${configurations}${folds.length > 1 ? ` × ${folds.length} folds` : ""}${share}`,
@@ -436,7 +436,7 @@ export function sweepSection(sweeps: readonly SweepText[]): string[] {
       `Searched: ${sweep.describe}; ${configurations} configurations${several}, ${
         plural(sweep.epochs, "epoch")
       } at most, ${plural(sweep.threads, "thread")} a trial, ${formatFixed(sweep.hours, 2)} hours in all${
-        sweep.fraction === 1 ? "" : `, on ${percent(sweep.fraction)} of the recordings`
+        sweep.fraction === 1 ? "" : `, on ${percent(sweep.fraction, 0)} of the recordings`
       }; ${counts.done} trained to the end, ${counts.pruned} pruned, ${counts.failed} failed${
         counts.open > 0 ? `, **${counts.open} still open**` : ""
       }. Scored on ${sweep.scoredOn}.`,

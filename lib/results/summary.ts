@@ -12,16 +12,14 @@ import {
   type Interval,
   type MeanSd,
   meanSd,
-  minimumDetectableDifference,
-  pairedDifferences,
   type ScoreIntervals,
   type SignFlip,
-  signFlipTest,
   speakerIntervals,
   wilsonInterval,
 } from "../training/statistics.ts";
+import { comparedApart, compareRuns, type Estimate } from "./compare.ts";
 import type { RunRecord } from "./record.ts";
-import { percent, signedPoints } from "./text.ts";
+import { percent } from "./text.ts";
 
 /** A published number as a study declares it. */
 export interface ClaimText {
@@ -39,6 +37,8 @@ export interface ClaimText {
   readonly source: string;
   /** What it really is, where that is not what its source says. */
   readonly note?: string;
+  /** In what ours differs from it on purpose. */
+  readonly differs?: string;
 }
 
 /** What a report needs to know of a study; a declared study has it all. */
@@ -144,6 +144,17 @@ export function shortened({ variant, runs }: Cell, study: StudyText | undefined)
 /** Interval of a published accuracy: Wilson's, each recording counting once. */
 export function claimInterval({ accuracy, n, recordings = n }: ClaimText): Interval {
   return wilsonInterval(accuracy * recordings, recordings);
+}
+
+/** Where a claim stands, what it really is, and in what ours differs. */
+export function claimSource({ source, note, differs }: ClaimText): string {
+  return [source, ...(note === undefined ? [] : [`in truth ${note}`]), ...(differs === undefined ? [] : [differs])]
+    .join("; ");
+}
+
+/** A variant's name in a table, with a star where it was trained on less than the study. */
+export function marked(cell: Cell, study: StudyText | undefined): string {
+  return `${cell.variant}${shortened(cell, study) === null ? "" : " \\*"}`;
 }
 
 /** The seed of middle accuracy, the lower of two: shown where one run stands for all. */
@@ -262,59 +273,21 @@ function cellOf(group: CheckedRecord[]): Cell {
   };
 }
 
-/** Whether the first runs of two cells were tested on the same recordings. */
-function testsSame({ runs: [a] }: Cell, { runs: [b] }: Cell): boolean {
-  const parents = new Set(a.predictions.rows.map(({ parent }) => parent));
-  return parents.size === new Set(b.predictions.rows.map(({ parent }) => parent)).size &&
-    b.predictions.rows.every(({ parent }) => parents.has(parent));
-}
-
-/**
- * Sets two variants of one protocol side by side. With unseen speakers: sign-flip test over speakers, on scores averaged
- * over seeds; otherwise only whether the intervals overlap.
- */
+/** Sets two variants of one protocol side by side: {@linkcode compareRuns} says how. */
 export function compareCells(first: Cell, second: Cell): Comparison {
-  const base = { protocol: first.protocol, first: first.variant, second: second.variant };
-  const points = `${signedPoints(first.accuracy.mean - second.accuracy.mean)} points of accuracy`;
-  if (!first.bySpeaker) {
-    const a = first.intervals.interval.accuracy;
-    const b = second.intervals.interval.accuracy;
-    const overlap = a[0] <= b[1] && b[0] <= a[1];
-    const [n, m] = [first.intervals.recordings, second.intervals.recordings];
-    const on = testsSame(first, second) ? `${n} clips` : `other clips, ${n} and ${m}`;
-    return {
-      ...base,
-      test: null,
-      text: overlap
-        ? `cannot be told apart: ${points}, and on ${on} the intervals overlap`
-        : `differ by ${points} on ${on}; the intervals do not overlap`,
-    };
-  }
-  const rowsOf = (cell: Cell) => cell.runs.map(({ predictions }) => predictions.rows);
-  let differences: number[];
-  try {
-    differences = [...pairedDifferences(rowsOf(first), rowsOf(second)).values()];
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return { ...base, test: null, text: "cannot be compared: they were not tested on the same rows" };
-  }
-  const test = signFlipTest(differences);
-  if (!test.tested) return { ...base, test, text: `${test.reason} (${points})` };
-  const p = `sign-flip test over ${test.speakers} speakers, p = ${test.p < 0.001 ? "< 0.001" : test.p.toFixed(3)}`
-    .replace("= <", "<");
-  if (test.p <= 0.05) return { ...base, test, text: `differ by ${points} (${p})` };
-  const { mean: _, sd } = meanSd(differences);
-  const unseen = minimumDetectableDifference({
-    clips: first.intervals.recordings,
-    speakers: test.speakers,
-    // The spread of the differences as observed holds both, clips and speakers.
-    disagreement: 0,
-    speakerSd: sd ?? 0,
+  const estimate = ({ accuracy, intervals }: Cell): Estimate => ({
+    value: accuracy.mean,
+    interval: intervals.interval.accuracy,
   });
-  return {
-    ...base,
-    test,
-    text: `cannot be told apart: ${points} (${p}); a true difference under about ${(100 * (unseen ?? 1)).toFixed(1)} ` +
-      "points would mostly go unseen",
-  };
+  const estimates = () => [estimate(first), estimate(second)] as const;
+  // With known speakers a run is set beside the other variant's of the same seed.
+  const seeds = new Set(second.runs.map(({ record }) => record.seed));
+  const common = new Set(first.runs.map(({ record }) => record.seed).filter((seed) => seeds.has(seed)));
+  const runs = (cell: Cell) =>
+    cell.runs.filter(({ record }) => first.bySpeaker || common.has(record.seed))
+      .map(({ predictions }) => predictions.rows);
+  const verdict = first.bySpeaker || common.size > 0
+    ? compareRuns(runs(first), runs(second), first.bySpeaker, estimates)
+    : comparedApart(estimates());
+  return { protocol: first.protocol, first: first.variant, second: second.variant, ...verdict };
 }

@@ -33,6 +33,11 @@ export function signedPoints(difference: number): string {
   return Number(text) > 0 ? `+${text}` : Number(text) === 0 ? "0.0" : text.replace("-", "−");
 }
 
+/** Ends of an interval of a difference, in points. */
+export function signedRange([low, high]: Interval): string {
+  return `${signedPoints(low)} to ${signedPoints(high)}`;
+}
+
 /** `1 clip`, `2 clips`. */
 export function plural(count: number, one: string, more = `${one}s`): string {
   return `${count} ${count === 1 ? one : more}`;

@@ -6,12 +6,13 @@
 
 import { renderSvg } from "../figures/mod.ts";
 import type { SweepText } from "../results/sections.ts";
+import { percent } from "../results/text.ts";
 import { importanceFigure, interactionFigure, parallelCoordinates } from "./figures.ts";
 import { type Importance, importance } from "./importance.ts";
 import { hitCorrelation, optimism, publishedOptimism } from "./optimism.ts";
 import { configurationText } from "./space.ts";
-import { chosenTrial, finalists, findSweeps, type Sweep, trialRows } from "./store.ts";
-import { configurationsLookedAt, hasEnded } from "./sweep.ts";
+import { chosenTrial, finalists, findSweeps, type Sweep, testedRows, trialRows } from "./store.ts";
+import { configurationsLookedAt, hasEnded, verdictOn } from "./sweep.ts";
 
 /** A forest that explains less than this share of the scores out of bag has learnt nothing whose shares mean anything. */
 const LEAST_EXPLAINED = 0.1;
@@ -21,17 +22,17 @@ function isTelling({ explained }: Importance): boolean {
   return explained === null || explained >= LEAST_EXPLAINED;
 }
 
-const share = (value: number): string => `${(100 * value).toFixed(0)} %`;
-
 /** What mattered most, in words; or that it cannot be said, and why. */
 function importantText(found: Importance): string {
   const { parameters, explained } = found;
   if (!isTelling(found)) {
-    return `cannot be said, because the forest explains ${share(Math.max(0, explained!))} of the scores out of bag: ` +
+    return `cannot be said, because the forest explains ${
+      percent(Math.max(0, explained!), 0)
+    } of the scores out of bag: ` +
       "shares of that would be shares of chance";
   }
-  const most = parameters.slice(0, 3).map(({ name, share: part }) => `${name} ${share(part)}`).join(", ");
-  return explained === null ? most : `${most} (the forest explains ${share(explained)} of the scores out of bag)`;
+  const most = parameters.slice(0, 3).map(({ name, share: part }) => `${name} ${percent(part, 0)}`).join(", ");
+  return explained === null ? most : `${most} (the forest explains ${percent(explained, 0)} of the scores out of bag)`;
 }
 
 /** Mean over the folds of how much the final configurations' mistakes go together. */
@@ -109,7 +110,12 @@ export function sweepText(sweep: Sweep): SweepText {
       looked: unsealed.looked,
       chosen: unsealed.chosen,
       baseline: unsealed.baseline,
-      verdict: unsealed.verdict ?? "",
+      // From the predictions themselves, as the run records' verdicts are.
+      verdict: verdictOn(
+        testedRows(sweep, unsealed.chosen),
+        testedRows(sweep, unsealed.baseline),
+        definition.bySpeaker,
+      ),
     },
     figures,
   };

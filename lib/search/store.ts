@@ -315,6 +315,12 @@ export function trialRows(sweep: Sweep, trial: TrialRecord): TrialRow[] | null {
   return parseTrialRows(new TextDecoder().decode(readFileOr(path, FormatError)), path);
 }
 
+/** The predictions of an unsealed test. */
+export function testedRows({ dir }: Pick<Sweep, "dir">, { predictions }: TestScores): TrialRow[] {
+  const path = join(dir, predictions);
+  return parseTrialRows(new TextDecoder().decode(readFileOr(path, FormatError)), path);
+}
+
 /** The trials of a fold that can be chosen: candidates that had all epochs and did not fail. */
 export function finalists(sweep: Pick<Sweep, "trials">, fold: number): TrialRecord[] {
   return sweep.trials.filter((each) =>

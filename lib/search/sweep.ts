@@ -12,19 +12,13 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FormatError, UsageError } from "../errors.ts";
 import { canonicalJson, writeFileAtomic } from "../io.ts";
+import { compareRuns } from "../results/compare.ts";
 import { csvText } from "../results/csv.ts";
 import { gatherEnvironment, gitCommit } from "../results/environment.ts";
 import { withLock } from "../setup/cache.ts";
 import { applies, type ProtocolName } from "../study/declare.ts";
 import { findProtocol, findVariant, type Prepared } from "../study/run.ts";
-import {
-  clipIntervals,
-  meanSd,
-  minimumDetectableDifference,
-  pairedDifferences,
-  signFlipTest,
-  speakerIntervals,
-} from "../training/statistics.ts";
+import { clipIntervals, speakerIntervals } from "../training/statistics.ts";
 import { type Search, variantOf } from "./declare.ts";
 import { sweepFolds } from "./folds.ts";
 import { createStrategy, type Evaluation, type Strategy } from "./methods.ts";
@@ -610,34 +604,12 @@ function testScores(dir: string, name: string, rows: readonly TrialRow[], defini
 }
 
 /** Chosen against baseline on the same rows, in words. */
-function verdictOn(chosen: readonly TrialRow[], baseline: readonly TrialRow[], bySpeaker: boolean): string {
-  const difference = scoreOf(chosen, "accuracy") - scoreOf(baseline, "accuracy");
-  const points = `${difference > 0 ? "+" : difference < 0 ? "−" : ""}${Math.abs(100 * difference).toFixed(1)} points`;
-  if (!bySpeaker) {
-    const [a, b] = [chosen, baseline].map((rows) => clipIntervals([rows]).interval.accuracy) as [
-      readonly [number, number],
-      readonly [number, number],
-    ];
-    const overlap = a[0] <= b[1] && b[0] <= a[1];
-    return overlap
-      ? `cannot be told apart: ${points}, and the intervals overlap`
-      : `differ by ${points}; the intervals do not overlap`;
-  }
-  const differences = [...pairedDifferences([chosen], [baseline]).values()];
-  const test = signFlipTest(differences);
-  if (!test.tested) return `${test.reason} (${points})`;
-  const p = test.p < 0.001 ? "p < 0.001" : `p = ${test.p.toFixed(3)}`;
-  const how = `sign-flip test over ${test.speakers} speakers, ${p}`;
-  if (test.p <= 0.05) return `differ by ${points} (${how})`;
-  const unseen = minimumDetectableDifference({
-    clips: new Set(chosen.map(({ parent }) => parent)).size,
-    speakers: test.speakers,
-    disagreement: 0,
-    speakerSd: meanSd(differences).sd ?? 0,
+export function verdictOn(chosen: readonly TrialRow[], baseline: readonly TrialRow[], bySpeaker: boolean): string {
+  const estimate = (rows: readonly TrialRow[]) => ({
+    value: scoreOf(rows, "accuracy"),
+    interval: clipIntervals([rows]).interval.accuracy,
   });
-  return `cannot be told apart: ${points} (${how}); a true difference under about ${
-    (100 * (unseen ?? 1)).toFixed(1)
-  } points would mostly go unseen`;
+  return compareRuns([chosen], [baseline], bySpeaker, () => [estimate(chosen), estimate(baseline)]).text;
 }
 
 /** Where a sweep stands that nobody may be at work on: for `sweep status`. */

@@ -9,6 +9,7 @@ import { formatFixed } from "../training/metrics.ts";
 import { readChecked } from "../results/report.ts";
 import {
   type CheckedRecord,
+  claimSource,
   oneAnswer,
   PROTOCOL_ORDER,
   shortened,
@@ -42,7 +43,13 @@ export function resultsTable(resultsDir: string, studies: readonly StudyText[]):
         protocol: cell.protocol,
         order: place < 0 ? PROTOCOL_ORDER.length : place,
         bySpeaker: cell.bySpeaker,
-        claim: claim ? { accuracy: claim.accuracy, n: claim.n } : null,
+        claim: claim
+          ? {
+            accuracy: claim.accuracy,
+            n: claim.recordings ?? claim.n,
+            ...(claim.of === undefined ? {} : { of: claim.of }),
+          }
+          : null,
         accuracy: cell.accuracy.mean,
         sd: cell.accuracy.sd,
         interval: cell.intervals.interval.accuracy,
@@ -61,11 +68,11 @@ export function resultsTable(resultsDir: string, studies: readonly StudyText[]):
     studies: ids.map((id) => {
       const study = studies.find((each) => each.id === id);
       const { title = id, source = "serlab", flaw = "", why = "" } = study ?? {};
-      const claims = (study?.claims ?? []).map(({ variant, accuracy, n, recordings, source: where, note }) =>
-        `Claimed for ${variant}: ${formatFixed(100 * accuracy, 2)} % of ${n} ${
-          recordings === undefined ? "clips" : `rows of ${recordings} clips`
-        } (${where}${note === undefined ? "" : `; in truth ${note}`}).`
-      );
+      const claims = (study?.claims ?? []).map((claim) => {
+        const { variant, accuracy, n, recordings } = claim;
+        const rows = recordings === undefined ? `${n} clips` : `${n} rows of ${recordings} clips`;
+        return `Claimed for ${variant}: ${formatFixed(100 * accuracy, 2)} % of ${rows} (${claimSource(claim)}).`;
+      });
       return { id, title, source, claims, flaw, why };
     }),
   };

@@ -386,7 +386,7 @@ export function splitCsv(
  * @throws {UsageError} when a variant or protocol is unknown, does not apply, or the recordings are too few for it.
  */
 export async function planRun(prepared: Prepared, options: RunOptions): Promise<RunPlan> {
-  const { study, manifest, fraction, missing, extra, unknown } = prepared;
+  const { study, manifest, fraction, missing, extra } = prepared;
   const { examples, folds } = tableOf(prepared, options);
   const variant = findVariant(study, options.variant);
   const protocol = findProtocol(study, options.protocol) as Protocol;
@@ -418,7 +418,6 @@ export async function planRun(prepared: Prepared, options: RunOptions): Promise<
     labels: study.labels,
     ...(missing.length > 0 ? { missing } : {}),
     ...(extra.length > 0 ? { extra } : {}),
-    ...(unknown.length > 0 ? { unknown } : {}),
   };
   const identity = sha256Hex(canonicalJson({ id, config, manifest, split, fraction }));
   return { id, variant, protocol, input, epochs, examples, folds, split, config, pretrained, identity };
@@ -478,6 +477,7 @@ export async function runStudy(
     seconds,
     peakMemoryMb: peakMemoryMb(),
     ...(listeners ? { listeners } : {}),
+    ...(prepared.unknown.length > 0 ? { ignored: prepared.unknown } : {}),
   }, predictions);
   return { record, kept: false };
 }

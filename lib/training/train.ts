@@ -5,7 +5,8 @@
  * that an interrupted and resumed training equals an uninterrupted one.
  *
  * A kill at any moment loses at most one epoch, or of shorter ones as many as twenty checkpoints take to write, ten
- * seconds at most: so checkpoints take about a twentieth of the time, where epochs are long less.
+ * seconds at most: so writing takes a twentieth to a tenth of the time, less where epochs are long, more where a write
+ * takes over half a second.
  *
  * @module
  */

@@ -134,6 +134,9 @@ Deno.test("an ablation is told as differences between trainings that differ in o
   assert.match(text, /\| `clean` \| rmsprop instead of adam \| 0\.0 \| 0\.0 \| 0\.0 to 0\.0 \| 4 \|/);
   assert.match(text, /\| `clean` \| l2 instead of none \| 0\.0 /);
   assert.ok(!text.includes("#### adam-none"), "ablations have no chapter of their own");
+  const [before, folded] = text.split("<details><summary>The same of the ablation's variants</summary>");
+  assert.ok(!before!.includes("| adam-none |") && folded!.includes("| adam-none |"), "their table is folded away");
+  assert.match(text, /^- `clean`: \d+ clips of 4 speakers: no difference can be shown, there are too few speakers\.$/m);
 });
 
 Deno.test("several corpora are scored one by one, in the record and in the report", () => {

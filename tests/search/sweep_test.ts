@@ -9,6 +9,7 @@ import type { Search } from "../../lib/search/declare.ts";
 import { sweepFolds } from "../../lib/search/folds.ts";
 import { inProcessExecutor } from "../../lib/search/in_process.ts";
 import { localExecutor } from "../../lib/search/local.ts";
+import { sweepText } from "../../lib/search/report.ts";
 import { optimism } from "../../lib/search/optimism.ts";
 import { readSweep, readTrial, type Sweep, sweepFolder, trialRows } from "../../lib/search/store.ts";
 import {
@@ -461,6 +462,7 @@ Deno.test("test rows are opened once: the choice and the study's own configurati
   assert.equal(unsealed.chosen!.n, 64, "every recording is tested once over the folds");
   assert.equal(unsealed.baseline!.n, 64);
   assert.match(unsealed.verdict!, /^cannot be tested: with 4 speakers/);
+  assert.equal(sweepText(readSweep(sweep.dir)).unsealed!.verdict, unsealed.verdict);
   for (const { fold, score } of unsealed.winners) {
     const scores = sweep.trials.filter((each) => each.fold === fold && each.role === "candidate").map((each) =>
       each.score!
