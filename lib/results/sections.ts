@@ -33,7 +33,7 @@ export function ladderSvg(id: string, cells: readonly Cell[], study?: StudyText)
       const [low, high] = cell.intervals.interval.accuracy, value = cell.accuracy.mean;
       return {
         label: rung,
-        group: cell.variant,
+        group: `${cell.variant}${shortened(cell, study) === null ? "" : " *"}`,
         value,
         interval: [Math.min(low, value), Math.max(high, value)] as const,
       };
@@ -42,7 +42,9 @@ export function ladderSvg(id: string, cells: readonly Cell[], study?: StudyText)
   return renderSvg(forestFigure(rows, {
     title: `Study ${id}: one cause of optimism less a rung`,
     subtitle:
-      `${less.size === 0 ? "" : `${[...less].join("; ")}; `}equally many training rows of a class on every rung; ` +
+      `${
+        less.size === 0 ? "" : `* on ${[...less].join("; ")}; `
+      }equally many training rows of a class on every rung; ` +
       "mean over seeds with 95 % interval",
     xTitle: "Accuracy",
     range: [0, 1],
