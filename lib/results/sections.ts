@@ -41,11 +41,9 @@ export function ladderSvg(id: string, cells: readonly Cell[], study?: StudyText)
   );
   return renderSvg(forestFigure(rows, {
     title: `Study ${id}: one cause of optimism less a rung`,
-    subtitle:
-      `${
-        less.size === 0 ? "" : `* on ${[...less].join("; ")}; `
-      }equally many training rows of a class on every rung; ` +
-      "mean over seeds with 95 % interval",
+    subtitle: `${
+      less.size === 0 ? "" : `* on ${[...less].join("; ")}; `
+    }equally many training rows of a class; 95 % intervals`,
     xTitle: "Accuracy",
     range: [0, 1],
   }));
