@@ -61,7 +61,8 @@ const COLUMNS: readonly Column[] = [
       const value = row.sd === null ? percent(row.accuracy) : `${points(row.accuracy)} ± ${percent(row.sd)}`;
       const notes = [row.failed ? "training failed" : null, row.less === null ? null : `on ${row.less}`]
         .filter((note) => note !== null).join(", ");
-      return el("span", {}, row.failed ? value : el("strong", {}, value), notes === "" ? "" : ` (${notes})`);
+      const mark = notes === "" ? "" : el("span", { class: "row-note" }, notes);
+      return el("span", {}, row.failed ? value : el("strong", {}, value), mark);
     },
   },
   { name: "0 to 100 %", key: (row) => row.accuracy, cell: strip },

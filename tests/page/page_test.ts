@@ -512,11 +512,11 @@ test("the results are sorted by their heads and filtered", () =>
     await page.getByRole("button", { name: "Accuracy" }).click();
     assert.deepEqual(await column(3), [
       ...["80.0 ± 1.2 %", "70.0 ± 1.2 %"],
-      ...["60.0 ± 1.2 % (training failed)", "50.0 ± 1.2 % (on 10 % of the recordings)"],
+      ...["60.0 ± 1.2 %\ntraining failed", "50.0 ± 1.2 %\non 10 % of the recordings"],
     ]);
     assert.equal(await page.locator("th[aria-sort=descending]").textContent(), "Accuracy");
     await page.keyboard.press("Enter");
-    assert.equal((await column(3))[0], "50.0 ± 1.2 % (on 10 % of the recordings)", "the head keeps the focus");
+    assert.equal((await column(3))[0], "50.0 ± 1.2 %\non 10 % of the recordings", "the head keeps the focus");
     await page.selectOption("#filter-protocol", "clean");
     await page.fill("#filter-text", "second");
     assert.deepEqual(await column(1), ["102second"]);
