@@ -88,6 +88,14 @@ const patient = {
   plan: { epochs: 50, batchSize: 64, keepBest: "valAccuracy" },
 } as const satisfies Partial<Variant>;
 
+/** The CNN-LSTM, trained as the notebook's network is. */
+const lstm = {
+  model: (options: { readonly classes: number; readonly seed: number }) => cnnLstm(options),
+  ...training,
+  copies: NOTEBOOK,
+  input: { recipe: "study002-frames", inputShape: [FRAMES, 2 + COEFFICIENTS] },
+} as const satisfies Partial<Variant>;
+
 /** Two halves of every corpus's speakers, drawn once. */
 function halves({ speakers }: Pick<FoldContext, "speakers">): Record<string, string[]> {
   const folds: [string[], string[]] = [[], []];
@@ -156,17 +164,11 @@ export const study002: Study = {
     },
     "cnn-lstm": {
       describe: "a convolution and an LSTM on 108 frames of 22 values (its future work), four rows a recording",
-      model: (options) => cnnLstm(options),
-      ...training,
-      copies: NOTEBOOK,
-      input: { recipe: "study002-frames", inputShape: [FRAMES, 2 + COEFFICIENTS] },
+      ...lstm,
     },
     "cnn-lstm-whole": {
       describe: "cnn-lstm on all the recordings, trained to its end, for which the notebook's network takes days here",
-      model: (options) => cnnLstm(options),
-      ...training,
-      copies: NOTEBOOK,
-      input: { recipe: "study002-frames", inputShape: [FRAMES, 2 + COEFFICIENTS] },
+      ...lstm,
       group: "whole",
     },
     "conv1d-readme": {

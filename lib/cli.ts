@@ -193,7 +193,11 @@ function program(): Command {
     .description("build the page; with --out, everything that any web server needs to serve it")
     .addOption(model())
     .option("--out <dir>", "where the whole site goes")
-    .option("--app <dir>", "where the built page goes", "data/page")
+    .option(
+      "--app <dir>",
+      "where the built page goes; hidden, so that its examples are not taken for a corpus",
+      "data/.page",
+    )
     .option("--results <dir>", "folder of the run records", "results")
     .option("--quiet", "say nothing when only the page is built")
     .action(async (options) => (await import("./commands/page.ts")).pageCommand(options));
@@ -204,7 +208,7 @@ function program(): Command {
     .option("--port <n>", "port; 0 takes a free one", port, 8000)
     .option("--host <address>", "address to listen on; other than loopback, others can reach it", "127.0.0.1")
     .option("--api", "answer POST /predict too, for machines")
-    .option("--app <dir>", "folder of the built page", "data/page")
+    .option("--app <dir>", "folder of the built page", "data/.page")
     .option("--results <dir>", "folder of the run records", "results")
     .action(async (options) => (await import("./commands/serve.ts")).serveCommand(options));
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { demo } from "../../experiments/demo.ts";
 import { encodeWav } from "../../lib/audio/mod.ts";
 import { readBundle, writeBundle } from "../../lib/bundle_files.ts";
+import { findCorpora } from "../../lib/corpora/mod.ts";
 import { recipe, recipeHash } from "../../lib/features/recipes.ts";
 import { study003Conv2d } from "../../lib/models/mod.ts";
 import { decodeNpy } from "../../lib/npy.ts";
@@ -217,4 +218,16 @@ Deno.test("every command of the table in README has help", async () => {
   assert.equal(code, 0);
   assert.match(help, /--corpora/);
   assert.ok(existsSync(join(root, "README.md")));
+});
+
+Deno.test("the page is built where a study does not take its examples for a corpus", async () => {
+  for (const command of ["page", "serve"]) {
+    const { out } = await serlab([command, "--help"]);
+    const place = /--app <dir>[^(]*\(default: "(data\/[^"]+)"\)/.exec(out.replaceAll(/\s+/g, " "))![1]!;
+    const home = temporaryFolder();
+    mkdirSync(join(home, place, "examples"), { recursive: true });
+    writeFileSync(join(home, place, "examples", "synthetic-calm-0.wav"), tone(100));
+    const { corpora, unknown } = await findCorpora(join(home, "data"));
+    assert.deepEqual([corpora, unknown], [[], []], `${command}: ${place}`);
+  }
 });
