@@ -25,7 +25,8 @@ export const preparations: readonly Study[] = [pretrain001];
  * @throws {UsageError} when there is none, listing what there is.
  */
 export function findStudy(id: string): Study {
-  const study = [...studies, ...preparations].find((each) => each.id === id);
-  if (!study) throw new UsageError(`There is no study ${id}; there are ${studies.map((s) => s.id).join(", ")}.`);
+  const all = [...studies, ...preparations];
+  const study = all.find((each) => each.id === id);
+  if (!study) throw new UsageError(`There is no study ${id}; there are ${all.map((s) => s.id).join(", ")}.`);
   return study;
 }

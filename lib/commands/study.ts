@@ -12,7 +12,7 @@ import { UsageError } from "../errors.ts";
 import { ensureWritable, writeFileAtomic } from "../io.ts";
 import { type LoggedRun, openLoggers } from "../search/logging/mod.ts";
 import { applies, type ProtocolName, RUNGS, type Study, type Variant } from "../study/declare.ts";
-import { findProtocol, findVariant, prepare, runFolds, type RunOptions, runStudy, splitCsv } from "../study/run.ts";
+import { prepare, runFolds, type RunOptions, runStudy, splitCsv } from "../study/run.ts";
 import { commandEngine } from "./engine.ts";
 import { progressBar } from "./progress.ts";
 
@@ -72,7 +72,10 @@ function protocolsOf(study: Study, one: string | undefined): ProtocolName[] {
   if (one === undefined) return published;
   if (one === "all") return [...published, ...rungs];
   if (one === "ladder" && rungs.length > 0) return rungs;
-  findProtocol(study, one);
+  if (!(one in study.protocols)) {
+    const names = [...Object.keys(study.protocols), ...(rungs.length > 0 ? ["ladder"] : []), "all"];
+    throw new UsageError(`Study ${study.id} has no protocol ${one}; it has ${names.join(", ")}.`);
+  }
   return [one as ProtocolName];
 }
 
@@ -82,7 +85,14 @@ function variantsOf(study: Study, one: string | undefined): [string, Variant][] 
   if (one === undefined) return all.filter(([, { group }]) => group === undefined);
   if (one === "all") return all;
   const group = all.filter(([, variant]) => variant.group === one);
-  return group.length > 0 ? group : [[one, findVariant(study, one)]];
+  if (group.length > 0) return group;
+  const variant = study.variants[one];
+  if (variant === undefined) {
+    const groups = new Set(all.flatMap(([, { group }]) => group ?? []));
+    const names = [...all.map(([name]) => name), ...groups, "all"];
+    throw new UsageError(`Study ${study.id} has no variant ${one}; it has ${names.join(", ")}.`);
+  }
+  return [[one, variant]];
 }
 
 /** Runs what is not there yet; Ctrl-C keeps what is finished. */

@@ -82,8 +82,8 @@ Deno.test("predict needs no network and starts no program", async () => {
 Deno.test("wrong use ends with one line and exit code 2", async () => {
   const cases: [string[], RegExp][] = [
     [["study", "999"], /There is no study 999; there are 000/],
-    [["study", "000", "--variant", "best"], /has no variant best; it has vanilla, optimised/],
-    [["study", "000", "--protocol", "magic"], /has no protocol magic; it has as-published, clean/],
+    [["study", "000", "--variant", "best"], /has no variant best; it has vanilla, optimised, .*, ablation, all\./],
+    [["study", "000", "--protocol", "magic"], /has no protocol magic; it has as-published, clean, .*, ladder, all\./],
     [["study", "000", "--seeds", "0"], /--seeds takes a whole number of 1 or more, not 0/],
     [["study", "000", "--fraction", "2"], /--fraction takes a number above 0 and up to 1, not 2/],
     [["sweep", "000", "--fraction", "2"], /--fraction takes a number above 0 and up to 1, not 2/],
