@@ -7,6 +7,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
 import { concatBytes } from "../bytes.ts";
 import { FormatError } from "../errors.ts";
@@ -27,8 +28,9 @@ export interface Checkpoint {
 export function encodeCheckpoint({ meta, arrays }: Checkpoint): Uint8Array {
   const entries = Object.entries(arrays);
   const bodies = entries.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  const hash = sha256Hex(concatBytes(bodies));
-  const header = { meta, arrays: entries.map(([name, { shape }]) => ({ name, shape })), sha256: hash };
+  const hash = createHash("sha256");
+  for (const body of bodies) hash.update(body);
+  const header = { meta, arrays: entries.map(([name, { shape }]) => ({ name, shape })), sha256: hash.digest("hex") };
   const head = new TextEncoder().encode(`${MAGIC}${JSON.stringify(header)}\n`);
   return concatBytes([head, ...bodies]);
 }
