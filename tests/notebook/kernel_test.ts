@@ -109,8 +109,10 @@ async function inKernel(steps: readonly Step[]): Promise<Outcome[]> {
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(JSON.stringify([mark, ...steps])));
   await writer.close();
-  const { stdout, stderr } = await child.output();
+  const { code, stdout, stderr } = await child.output();
   const last = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
+  // What stopped the script, and after which cell.
+  assert.equal(code, 0, `${last}\n${new TextDecoder().decode(stderr)}`);
   assert.ok(last.startsWith("["), new TextDecoder().decode(stderr));
   rmSync(folder, { recursive: true, force: true });
   return JSON.parse(last).slice(1);
