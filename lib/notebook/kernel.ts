@@ -12,7 +12,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +33,19 @@ interface Connection {
   readonly key: string;
   readonly shell_port: number;
   readonly control_port: number;
+}
+
+/** Processor time that a process has used, ms; null where the system does not tell. */
+function processorMs(pid: number | undefined): number | null {
+  try {
+    const tasks = `/proc/${pid}/task`;
+    return readdirSync(tasks).reduce(
+      (sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6,
+      0,
+    );
+  } catch {
+    return null;
+  }
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
@@ -202,11 +215,13 @@ async function prepareKernel(kernel: Socket, key: string): Promise<void> {
 /** What an interrupt leads to. */
 class Interrupts {
   readonly #line: Line;
+  readonly #pid: () => number | undefined;
   readonly #running = new Set<unknown>();
   #hurry: (() => void) | null = null;
 
-  constructor(line: Line) {
+  constructor(line: Line, pid: () => number | undefined) {
     this.#line = line;
+    this.#pid = pid;
   }
 
   /** A cell was sent. */
@@ -240,7 +255,12 @@ class Interrupts {
       // it computes: a kernel that waits would not survive that.
       await sleep(150);
       for (const until = performance.now() + HUNT_MS; runs() && performance.now() < until;) {
-        if (await this.#line.ask("here", BUSY_MS) === null) {
+        const before = processorMs(this.#pid());
+        const answer = await this.#line.ask("here", BUSY_MS);
+        const used = (processorMs(this.#pid()) ?? NaN) - (before ?? NaN);
+        // A kernel that waits may be slow to answer too where others have the processor; that one must not be ended.
+        const computes = !(used < BUSY_MS / 2);
+        if (answer === null && computes) {
           end();
           await sleep(200);
         } else await sleep(1);
@@ -267,7 +287,7 @@ async function main(file: string): Promise<void> {
   // Other transports go without a go-between.
   if (transport !== "tcp") return void start(file, {});
 
-  const line = new Line(), interrupts = new Interrupts(line);
+  const line = new Line(), interrupts = new Interrupts(line, () => child?.pid);
   const password = await line.open();
   const shell = await freePort(ip), control = await freePort(ip);
   const folder = mkdtempSync(join(tmpdir(), "serlab-kernel-"));
