@@ -258,8 +258,9 @@ class Interrupts {
         const before = processorMs(this.#pid());
         const answer = await this.#line.ask("here", BUSY_MS);
         const used = (processorMs(this.#pid()) ?? NaN) - (before ?? NaN);
-        // A kernel that waits may be slow to answer too where others have the processor; that one must not be ended.
-        const computes = !(used < BUSY_MS / 2);
+        // A kernel that waits may be slow to answer too where others have the processor; that one must not be ended. It
+        // uses next to nothing, while one that computes has its share even then.
+        const computes = !(used < BUSY_MS / 4);
         if (answer === null && computes) {
           end();
           await sleep(200);
