@@ -36,6 +36,17 @@ const drawn = (count: number, score: (config: Configuration) => number) =>
     return { config, score: score(config) };
   });
 
+/** Halving over 27 configurations of a known function. */
+const hillSweep = () =>
+  runSweep({
+    search: findSearch("hill"),
+    method: "halving",
+    protocol: "function",
+    out: temporaryFolder(),
+    prepared: null,
+    trials: 27,
+  }, { executor: inProcessExecutor(createTrialRunner({ find: findSearch, corpora: "" })) });
+
 Deno.test("the parameter that decides the score has nearly all of its variance, one that is idle next to none", () => {
   const found = importanceOf(space, drawn(120, ({ rate }) => Math.log10(rate as number)));
   const share = (name: string): number => found.parameters.find((each) => each.name === name)!.share;
@@ -71,14 +82,7 @@ Deno.test("on a whole grid the shares are those of the analysis of variance, and
 });
 
 Deno.test("a sweep's pictures and its section of the report say what stands in its records", async () => {
-  const sweep = await runSweep({
-    search: findSearch("hill"),
-    method: "halving",
-    protocol: "function",
-    out: temporaryFolder(),
-    prepared: null,
-    trials: 27,
-  }, { executor: inProcessExecutor(createTrialRunner({ find: findSearch, corpora: "" })) });
+  const sweep = await hillSweep();
   assert.deepEqual(readSweep(sweep.dir), sweep);
   const figure = parallelCoordinates(sweep);
   assert.equal(figure.data.length, 27);
@@ -121,14 +125,7 @@ Deno.test("a sweep's pictures and its section of the report say what stands in i
 });
 
 Deno.test("where the forest explains next to nothing, what mattered is not said, and not drawn", async () => {
-  const sweep = await runSweep({
-    search: findSearch("hill"),
-    method: "halving",
-    protocol: "function",
-    out: temporaryFolder(),
-    prepared: null,
-    trials: 27,
-  }, { executor: inProcessExecutor(createTrialRunner({ find: findSearch, corpora: "" })) });
+  const sweep = await hillSweep();
   const told = sweepText(sweep);
   assert.match(told.important!, /^rate \d+ %, .* \(the forest explains \d\d % of the scores out of bag\)$/);
   assert.ok(told.figures.has("importance"));
